@@ -1,0 +1,50 @@
+# The rules that every target shares, and the two functions that declare a folder and its tests.
+
+add_library(convoy_flags INTERFACE)
+target_compile_features(convoy_flags INTERFACE cxx_std_20)
+target_compile_options(convoy_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow
+                                              -Werror -fno-omit-frame-pointer
+                                              $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>) # false on std::string, GCC 12
+target_include_directories(convoy_flags INTERFACE ${PROJECT_SOURCE_DIR})
+
+# Everything `make test` needs beyond the program; `make` and `make demo` do not build it.
+add_custom_target(convoy_tests)
+
+# convoy_folder(NAME [DEPS folder...] [LIBS target...])
+# One static library a folder: every *.cc below it, less the *_test.cc, which become the test program
+# <name>_test. DEPS are folders of tools/layers.toml; LIBS are third-party targets, private to the folder.
+function(convoy_folder NAME)
+  cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$|/main\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  if(sources)
+    add_library(convoy_${NAME} STATIC ${sources})
+    set(scope PUBLIC)
+    target_link_libraries(convoy_${NAME} PRIVATE $<BUILD_INTERFACE:convoy_flags> ${ARG_LIBS})
+  else()
+    add_library(convoy_${NAME} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  add_library(Convoy::${NAME} ALIAS convoy_${NAME})
+  target_include_directories(convoy_${NAME} ${scope} $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
+  foreach(dep IN LISTS ARG_DEPS)
+    target_link_libraries(convoy_${NAME} ${scope} convoy_${dep})
+  endforeach()
+  set_property(GLOBAL APPEND PROPERTY CONVOY_FOLDERS ${NAME})
+  if(tests)
+    convoy_test(${NAME}_test SOURCES ${tests} DEPS ${NAME} LIBS ${ARG_LIBS})
+  endif()
+endfunction()
+
+# convoy_test(NAME SOURCES file... DEPS folder... [LIBS target...])
+function(convoy_test NAME)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LIBS" ${ARGN})
+  add_executable(${NAME} EXCLUDE_FROM_ALL ${ARG_SOURCES})
+  list(TRANSFORM ARG_DEPS PREPEND convoy_)
+  target_link_libraries(${NAME} PRIVATE convoy_flags ${ARG_DEPS} ${ARG_LIBS} GTest::gtest_main)
+  add_dependencies(convoy_tests ${NAME})
+  add_test(NAME ${NAME} COMMAND ${NAME} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set_tests_properties(${NAME} PROPERTIES TIMEOUT 600)
+endfunction()
