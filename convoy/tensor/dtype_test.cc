@@ -44,7 +44,9 @@ TEST(BFloat16, AllValuesRoundTripAndTiesGoToEven) {
     ASSERT_EQ(to_bf16(value).bits, bits);
     const auto exact = std::bit_cast<std::uint32_t>(value);
     const float middle = std::bit_cast<float>(exact | 0x8000u);
-    if ((bits & 0x7f80) != 0x7f80) ASSERT_EQ(to_bf16(middle).bits, bits + (bits & 1));
+    if ((bits & 0x7f80) != 0x7f80) {
+      ASSERT_EQ(to_bf16(middle).bits, bits + (bits & 1));
+    }
   }
 }
 
