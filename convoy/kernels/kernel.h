@@ -1,0 +1,106 @@
+// One computation of one layer, prepared for one problem: what the catalog's entries make and `exec` runs.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "convoy/base/result.h"
+#include "convoy/graph/layer_kind.h"
+#include "convoy/kernels/layout.h"
+#include "convoy/machine/machine.h"
+
+namespace convoy::kernels {
+
+enum class Pass : std::uint8_t {
+  forward,
+  backward_data,     // gradients of the inputs
+  backward_weights,  // gradients of the parameters
+  backward,          // both at once: layers with traits.joint_backward, and no others
+};
+std::string_view name(Pass pass);
+
+// What may be appended to a forward pass at no extra traffic: y = relu(f(x)).
+enum class Epilogue : std::uint8_t { none, relu };
+std::string_view name(Epilogue epilogue);
+
+// The family of layouts a kernel should work in. It answers with exact layouts, or refuses.
+enum class LayoutFamily : std::uint8_t { plain, channels_last, blocked };
+std::string_view name(LayoutFamily family);
+base::Result<LayoutFamily> parse_layout_family(std::string_view name);
+
+// Everything that determines a kernel. Plain data: equal problems may share a kernel.
+struct Problem {
+  const graph::LayerKind* kind = nullptr;
+  graph::Attributes attributes;
+  Pass pass = Pass::forward;
+  bool training = true;  // forward: whether a backward pass follows
+  tensor::DType type = tensor::DType::f32;
+  std::vector<tensor::Shape> inputs;
+  std::vector<graph::ParamSpec> params;
+  std::vector<tensor::Shape> outputs;
+  std::vector<bool> wanted;  // backward_data, backward: which inputs' gradients
+  Epilogue epilogue = Epilogue::none;
+  LayoutFamily family = LayoutFamily::plain;
+
+  std::string str() const;  // one line: "Conv forward 64x1x28x28 -> 64x6x28x28 {...} f32 plain relu"
+};
+
+// What the memory plan must know of a prepared kernel. A gradient has the layout of what it is the gradient
+// of, so the same lists serve both.
+struct KernelTraits {
+  std::vector<Layout> inputs;
+  std::vector<Layout> params;  // one a Problem::params entry; state is plain
+  std::vector<Layout> outputs;
+  std::int64_t workspace_bytes = 0;  // scratch, aligned to 64, contents irrelevant before and after
+  std::int64_t saved_bytes =
+      0;  // written by forward in training, read by backward of the same entry and family
+  std::vector<bool> reads_inputs;  // backward passes: which of the forward arrays must still exist
+  std::vector<bool> reads_outputs;
+  bool in_place = false;  // forward: outputs[0] may be inputs[0]'s memory; backward: input_gradients[0] may
+                          // be output_gradients[0]'s
+};
+
+// Pointers of one call, in the layouts of KernelTraits, aligned to 64 bytes, disjoint but for in_place.
+// Null: not wanted, or not needed according to the traits. Everything wanted is overwritten whole, padding
+// included. Labels are int32. float64 problems have float64 arrays.
+struct KernelArgs {
+  std::span<const void* const> inputs;
+  std::span<const void* const> params;
+  std::span<void* const> outputs;     // forward: written; backward: read
+  std::span<void* const> next_state;  // forward in training: one a param, null but for state
+  std::span<const void* const> output_gradients;
+  std::span<void* const> input_gradients;
+  std::span<void* const> param_gradients;
+  void* saved = nullptr;
+  void* workspace = nullptr;
+  const graph::EvalContext* context = nullptr;
+};
+
+// A prepared computation. `run` allocates nothing, throws nothing, uses the compute team of base/threads.h
+// and is deterministic for one problem and thread count. One call at a time.
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+  virtual const KernelTraits& traits() const = 0;
+  virtual std::string implementation() const = 0;  // for people: "jit:avx512_core", "brgemm", "reference"
+  virtual void run(const KernelArgs& args) const noexcept = 0;
+};
+
+// One line of a catalog.
+struct KernelEntry {
+  std::string_view name;  // unique for its op: "onednn", "direct", "reference"
+  std::string_view op;    // LayerKind::op it serves; "*": any
+  base::Verdict (*supports)(const Problem&);
+  // Requires supports(problem). The thread count is the calling thread's.
+  std::unique_ptr<Kernel> (*make)(const Problem&);
+  // Predicted seconds of one call.
+  double (*seconds)(const Problem&, const machine::Machine&);
+  // Error bound in units of the type's epsilon times the sum of absolute terms; docs/numerics.md derives it.
+  double (*error_growth)(const Problem&);
+};
+
+}  // namespace convoy::kernels
