@@ -1,0 +1,32 @@
+// Learning rates over time.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "convoy/base/result.h"
+
+namespace convoy::optim {
+
+// η(t) for update step t, 0 <= t < total_steps. Plain data.
+struct Schedule {
+  enum class Rule : std::uint8_t { constant, step, exponential, polynomial, cosine };
+  Rule rule = Rule::constant;
+  double base_rate = 0.01;
+  double factor = 0.1;            // step: η is multiplied by it every period; exponential: over total_steps
+  std::int64_t period_steps = 0;  // step
+  double power = 1;               // polynomial
+  double final_rate = 0;          // polynomial, cosine
+  std::int64_t warmup_steps = 0;  // linear from base_rate / warmup_steps up to base_rate
+  std::int64_t total_steps = 1;
+
+  // The rate of step t. Linear warm-up for t < warmup_steps, then the rule over the remaining steps.
+  double rate(std::int64_t t) const;
+
+  // "constant", "step:0.1@5epochs"; see --help. `steps_per_epoch` resolves epochs.
+  static base::Result<Schedule> parse(std::string_view text, std::int64_t steps_per_epoch);
+  std::string str() const;
+};
+
+}  // namespace convoy::optim
