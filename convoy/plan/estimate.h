@@ -1,0 +1,37 @@
+// What a Program will cost, by counting.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "convoy/kernels/catalog.h"
+#include "convoy/machine/machine.h"
+#include "convoy/plan/program.h"
+
+namespace convoy::plan {
+
+struct StepCost {
+  double seconds = 0;
+  std::int64_t bytes = 0;  // read and written
+};
+
+// Training memory by part, in the survey's letters.
+struct MemoryEstimate {
+  std::int64_t data = 0;                  // D: the batch, and the activations and their gradients (the arena)
+  std::int64_t weights = 0;               // W, state included
+  std::int64_t gradients = 0;             // ∇W
+  std::int64_t activation_gradients = 0;  // ∇D: the part of the arena's unshared size that holds gradients
+  std::int64_t workspace = 0;             // the largest step's scratch, and what is saved for backward
+};
+
+struct Estimate {
+  double seconds = 0;
+  std::int64_t bytes = 0;
+  std::vector<StepCost> steps;
+  MemoryEstimate memory;
+};
+
+// Seconds of a compute step are its entry's prediction; of the others, bytes over bandwidth plus dispatch.
+Estimate estimate(const Program& program, const machine::Machine& machine, const kernels::Catalog& catalog);
+
+}  // namespace convoy::plan

@@ -1,0 +1,52 @@
+// The plan: which kernel in which family of layouts serves each pass of each layer. Small and printable; it
+// changes speed and memory, never meaning.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "convoy/base/result.h"
+#include "convoy/kernels/kernel.h"
+
+namespace convoy::plan {
+
+// One pass's kernel: an entry of the catalog and the layouts it works in.
+struct Choice {
+  std::string entry;
+  kernels::LayoutFamily family = kernels::LayoutFamily::plain;
+  friend bool operator==(const Choice&, const Choice&) = default;
+};
+std::string str(const Choice& choice);  // "onednn/blocked"
+
+// The choices of one layer. A pass that the layer does not need has none.
+struct LayerPlan {
+  std::string layer;
+  std::map<kernels::Pass, Choice> passes;
+  bool fused_into_producer = false;  // a Relu that the layer before it applies in its epilogue
+  friend bool operator==(const LayerPlan&, const LayerPlan&) = default;
+};
+
+// A resolved plan for every layer of a graph, in graph order.
+struct Plan {
+  std::vector<LayerPlan> layers;
+  bool share_memory = true;  // values whose lifetimes do not overlap may lie in the same place
+
+  // "conv1 forward=onednn/blocked backward_weights=onednn/blocked\nrelu1 fused …", one line a layer, then
+  // "memory=shared|separate". parse reads it back.
+  std::string str() const;
+  static base::Result<Plan> parse(std::string_view text);
+  friend bool operator==(const Plan&, const Plan&) = default;
+};
+
+// What a person asks for; whatever is open is decided by resolve().
+struct PlanRequest {
+  std::optional<kernels::LayoutFamily> layout;  // none: automatic
+  std::map<std::string, std::string> kernels;   // layer name or "*" → entry name
+  bool fuse = true;
+  bool share_memory = true;
+};
+
+}  // namespace convoy::plan
