@@ -7,8 +7,21 @@ target_compile_options(convoy_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow
                                               $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>) # false on std::string, GCC 12
 target_include_directories(convoy_flags INTERFACE ${PROJECT_SOURCE_DIR})
 
-# Everything `make test` needs beyond the program; `make` and `make demo` do not build it.
-add_custom_target(convoy_tests)
+# Everything `make test` needs beyond the program, and the proofs of `make verify-long`; `make` and `make demo`
+# build neither and need no GoogleTest.
+find_package(GTest QUIET)
+if(GTest_FOUND)
+  add_custom_target(convoy_tests)
+  add_custom_target(convoy_long_tests)
+else()
+  foreach(target IN ITEMS convoy_tests convoy_long_tests)
+    add_custom_target(${target} COMMAND ${CMAKE_COMMAND} -E echo "No GoogleTest: run tools/setup test, then cmake again"
+                                COMMAND ${CMAKE_COMMAND} -E false)
+  endforeach()
+endif()
+
+# Libraries of headers alone, used in sources alone: who uses the installed Convoy does not need them.
+set(CONVOY_HEADER_ONLY nlohmann_json::nlohmann_json CLI11::CLI11)
 
 # convoy_folder(NAME [DEPS folder...] [LIBS target...])
 # One static library a folder: every *.cc below it, less the *_test.cc, which become the test program
@@ -22,7 +35,13 @@ function(convoy_folder NAME)
   if(sources)
     add_library(convoy_${NAME} STATIC ${sources})
     set(scope PUBLIC)
-    target_link_libraries(convoy_${NAME} PRIVATE $<BUILD_INTERFACE:convoy_flags> ${ARG_LIBS})
+    target_link_libraries(convoy_${NAME} PRIVATE $<BUILD_INTERFACE:convoy_flags>)
+    foreach(lib IN LISTS ARG_LIBS)
+      if(lib IN_LIST CONVOY_HEADER_ONLY)
+        set(lib $<BUILD_INTERFACE:${lib}>)
+      endif()
+      target_link_libraries(convoy_${NAME} PRIVATE ${lib})
+    endforeach()
   else()
     add_library(convoy_${NAME} INTERFACE)
     set(scope INTERFACE)
@@ -38,13 +57,22 @@ function(convoy_folder NAME)
   endif()
 endfunction()
 
-# convoy_test(NAME SOURCES file... DEPS folder... [LIBS target...])
+# convoy_test(NAME SOURCES file... DEPS folder... [LIBS target...] [LONG])
+# LONG: only `make verify-long` builds and runs it.
 function(convoy_test NAME)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "LONG" "" "SOURCES;DEPS;LIBS" ${ARGN})
+  if(NOT GTest_FOUND)
+    return()
+  endif()
   add_executable(${NAME} EXCLUDE_FROM_ALL ${ARG_SOURCES})
   list(TRANSFORM ARG_DEPS PREPEND convoy_)
   target_link_libraries(${NAME} PRIVATE convoy_flags ${ARG_DEPS} ${ARG_LIBS} GTest::gtest_main)
-  add_dependencies(convoy_tests ${NAME})
   add_test(NAME ${NAME} COMMAND ${NAME} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-  set_tests_properties(${NAME} PROPERTIES TIMEOUT 600)
+  if(ARG_LONG)
+    add_dependencies(convoy_long_tests ${NAME})
+    set_tests_properties(${NAME} PROPERTIES LABELS long TIMEOUT 14400)
+  else()
+    add_dependencies(convoy_tests ${NAME})
+    set_tests_properties(${NAME} PROPERTIES TIMEOUT 600)
+  endif()
 endfunction()
