@@ -17,18 +17,4 @@ namespace convoy::plan {
 base::Result<Program> lower(const graph::Graph& graph, const Plan& plan, const StepConfig& config,
                             const kernels::Catalog& catalog);
 
-// Layers whose value influences what `mode` returns, by layer index.
-std::vector<bool> needed_layers(const graph::Graph& graph, StepConfig::Mode mode);
-
-// Values whose gradient a step must compute, by ValueId: those that depend on a parameter and influence the
-// loss.
-std::vector<bool> differentiated_values(const graph::Graph& graph);
-
-// The problem that one pass of a layer poses, for a batch. Of a fused Relu's producer, with its epilogue.
-kernels::Problem problem_of(const graph::Graph& graph, const graph::Shapes& shapes, int layer,
-                            kernels::Pass pass, const StepConfig& config);
-
-// The passes that a layer needs in this mode.
-std::vector<kernels::Pass> passes_of(const graph::Graph& graph, int layer, StepConfig::Mode mode);
-
 }  // namespace convoy::plan

@@ -1,0 +1,188 @@
+#include "convoy/plan/resolve.h"
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "convoy/plan/analysis.h"
+#include "convoy/plan/estimate.h"
+#include "convoy/plan/lower.h"
+
+namespace convoy::plan {
+namespace {
+
+using kernels::KernelEntry;
+using kernels::LayoutFamily;
+using kernels::Pass;
+
+// Completes a request within one family of layouts.
+class FamilyResolver {
+ public:
+  FamilyResolver(const Analysis& analysis, const PlanRequest& request, const machine::Machine& machine,
+                 const kernels::Catalog& catalog, LayoutFamily family)
+      : analysis_(analysis), request_(request), machine_(machine), catalog_(catalog), family_(family) {}
+
+  base::Result<Plan> run(std::vector<PassedOver>& passed_over) {
+    Plan plan;
+    plan.share_memory = request_.share_memory;
+    const auto& layers = analysis_.graph().layers();
+    for (int i = 0; i < static_cast<int>(layers.size()); ++i) {
+      LayerPlan layer{.layer = layers[static_cast<std::size_t>(i)].name};
+      for (const Pass pass : analysis_.passes(i)) {
+        auto choice = choose(i, pass, {}, passed_over);
+        if (!choice) return choice.reason();
+        layer.passes[pass] = std::move(choice).value();
+      }
+      unify_if_saved(i, layer, passed_over);
+      plan.layers.push_back(std::move(layer));
+    }
+    if (request_.fuse) fuse(plan);
+    return plan;
+  }
+
+ private:
+  kernels::Problem problem(int layer, Pass pass, LayoutFamily family) const {
+    kernels::Problem p = analysis_.problem(layer, pass);
+    p.family = family;
+    return p;
+  }
+
+  std::string requested_entry(int layer) const {
+    const std::string& name = analysis_.graph().layers()[static_cast<std::size_t>(layer)].name;
+    for (const std::string& key : {name, std::string("*")})
+      if (const auto found = request_.kernels.find(key); found != request_.kernels.end())
+        return found->second;
+    return {};
+  }
+
+  // The cheapest entry that supports the pass in the family, or in the plain one. `only`: consider no other.
+  base::Result<Choice> choose(int layer, Pass pass, const std::string& only,
+                              std::vector<PassedOver>& passed_over) const {
+    const std::string& name = analysis_.graph().layers()[static_cast<std::size_t>(layer)].name;
+    const std::string wanted = only.empty() ? requested_entry(layer) : only;
+    std::string refusals;
+    for (const LayoutFamily family : {family_, LayoutFamily::plain}) {
+      const kernels::Problem p = problem(layer, pass, family);
+      std::optional<Choice> best;
+      double best_seconds = std::numeric_limits<double>::infinity();
+      for (const KernelEntry& entry : catalog_) {
+        if (entry.op != "*" && entry.op != p.kind->op) continue;
+        if (!wanted.empty() && entry.name != wanted) continue;
+        if (const base::Verdict verdict = entry.supports(p); !verdict) {
+          passed_over.push_back(
+              {name, pass, base::str(entry.name, "/", kernels::name(family)), verdict.reason().text});
+          refusals += base::str(refusals.empty() ? "" : "; ", entry.name, "/", kernels::name(family), ": ",
+                                verdict.reason().text);
+          continue;
+        }
+        const double seconds = entry.seconds(p, machine_);
+        if (seconds < best_seconds) {
+          best_seconds = seconds;
+          best = Choice{std::string(entry.name), family};
+        }
+      }
+      if (best) return *best;
+    }
+    if (refusals.empty()) refusals = base::str("no kernel '", wanted, "' for this operator");
+    return base::Reason{base::str("layer ", name, ", ", kernels::name(pass), ": ", refusals)};
+  }
+
+  kernels::KernelTraits traits(int layer, Pass pass, const Choice& choice) const {
+    const kernels::Problem p = problem(layer, pass, choice.family);
+    return kernels::find(catalog_, p.kind->op, choice.entry)->make(p)->traits();
+  }
+
+  // Where forward saves something, every pass must be the same entry's: takes the one with the least total.
+  void unify_if_saved(int layer, LayerPlan& plan, std::vector<PassedOver>& passed_over) const {
+    if (plan.passes.size() < 2) return;
+    const Choice first = plan.passes.at(Pass::forward);
+    const bool alike = std::all_of(plan.passes.begin(), plan.passes.end(),
+                                   [&](const auto& pass_choice) { return pass_choice.second == first; });
+    if (alike) return;
+    std::int64_t saved = 0;
+    for (const auto& [pass, choice] : plan.passes) saved += traits(layer, pass, choice).saved_bytes;
+    if (saved == 0) return;
+    std::optional<std::map<Pass, Choice>> best;
+    double best_seconds = std::numeric_limits<double>::infinity();
+    for (const KernelEntry& entry : catalog_) {
+      std::map<Pass, Choice> passes;
+      double seconds = 0;
+      for (const auto& [pass, old] : plan.passes) {
+        const auto choice = choose(layer, pass, std::string(entry.name), passed_over);
+        if (!choice || (!passes.empty() && choice->family != passes.begin()->second.family)) break;
+        passes[pass] = *choice;
+        seconds += entry.seconds(problem(layer, pass, choice->family), machine_);
+      }
+      if (passes.size() != plan.passes.size() || seconds >= best_seconds) continue;
+      best_seconds = seconds;
+      best = std::move(passes);
+    }
+    if (best) plan.passes = *std::move(best);
+  }
+
+  void fuse(Plan& plan) const {
+    for (int i = 0; i < static_cast<int>(plan.layers.size()); ++i) {
+      const int producer = analysis_.fusion_producer(i);
+      if (producer < 0) continue;
+      const LayerPlan& before = plan.layers[static_cast<std::size_t>(producer)];
+      const Choice& choice = before.passes.at(Pass::forward);
+      kernels::Problem p = problem(producer, Pass::forward, choice.family);
+      p.epilogue = kernels::Epilogue::relu;
+      if (before.fused_into_producer || !kernels::find(catalog_, p.kind->op, choice.entry)->supports(p))
+        continue;
+      const bool reads_output = std::any_of(before.passes.begin(), before.passes.end(), [&](const auto& pc) {
+        if (pc.first == Pass::forward) return false;
+        const auto reads = traits(producer, pc.first, pc.second).reads_outputs;
+        return std::find(reads.begin(), reads.end(), true) != reads.end();
+      });
+      if (reads_output) continue;
+      LayerPlan& relu = plan.layers[static_cast<std::size_t>(i)];
+      relu.fused_into_producer = true;
+      relu.passes.erase(Pass::forward);
+    }
+  }
+
+  const Analysis& analysis_;
+  const PlanRequest& request_;
+  const machine::Machine& machine_;
+  const kernels::Catalog& catalog_;
+  LayoutFamily family_;
+};
+
+base::Verdict check_names(const graph::Graph& graph, const PlanRequest& request) {
+  for (const auto& [layer, entry] : request.kernels) {
+    const bool known = layer == "*" || std::any_of(graph.layers().begin(), graph.layers().end(),
+                                                   [&](const graph::Layer& l) { return l.name == layer; });
+    if (!known)
+      return base::Reason{base::str("no layer '", layer, "' in ", graph.name(), " to use kernel ", entry)};
+  }
+  return {};
+}
+
+}  // namespace
+
+base::Result<Resolution> resolve(const graph::Graph& graph, const PlanRequest& request,
+                                 const StepConfig& config, const machine::Machine& machine,
+                                 const kernels::Catalog& catalog) {
+  if (const base::Verdict names = check_names(graph, request); !names) return names.reason();
+  const Analysis analysis(graph, config);
+  std::vector<LayoutFamily> families = {LayoutFamily::plain, LayoutFamily::channels_last,
+                                        LayoutFamily::blocked};
+  if (request.layout) families = {*request.layout};
+  std::optional<Resolution> best;
+  for (const LayoutFamily family : families) {
+    Resolution candidate;
+    auto plan = FamilyResolver(analysis, request, machine, catalog, family).run(candidate.passed_over);
+    if (!plan) return plan.reason();
+    candidate.plan = std::move(plan).value();
+    const auto program = lower(graph, candidate.plan, config, catalog);
+    if (!program) return program.reason();
+    candidate.predicted_seconds = estimate(*program, machine, catalog).seconds;
+    if (!best || candidate.predicted_seconds < best->predicted_seconds) best = std::move(candidate);
+  }
+  return *std::move(best);
+}
+
+}  // namespace convoy::plan
