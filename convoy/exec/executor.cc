@@ -1,0 +1,252 @@
+#include "convoy/exec/executor.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <span>
+#include <utility>
+
+#include "convoy/base/check.h"
+#include "convoy/base/threads.h"
+#include "convoy/kernels/convert.h"
+#include "convoy/tensor/view.h"
+
+namespace convoy::exec {
+namespace {
+
+using plan::Region;
+using plan::Slot;
+using plan::Step;
+using plan::StepKind;
+using tensor::DType;
+
+std::size_t at(int index) { return static_cast<std::size_t>(index); }
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// Elements a thread should have at least, so that starting the team pays.
+constexpr std::int64_t kGrain = 16384;
+
+template <class T>
+void add_into(const T* from, T* to, std::int64_t count) {
+  base::parallel_for(count, kGrain, [&](base::IndexRange range) {
+    for (std::int64_t i = range.begin; i < range.end; ++i) to[i] += from[i];
+  });
+}
+
+template <class T>
+void fill(T* to, std::int64_t count, double value) {
+  std::fill_n(to, count, static_cast<T>(value));
+}
+
+// A compute step's pointers, laid out once; run() only replaces those whose memory changes between runs.
+struct Call {
+  std::vector<const void*> inputs, params, output_gradients;
+  std::vector<void*> outputs, next_state, input_gradients, param_gradients;
+};
+
+}  // namespace
+
+class Executor::Impl {
+ public:
+  Impl(plan::Program p, const kernels::Catalog& catalog)
+      : program_(std::move(p)), arena_(program_.arena_bytes), addresses_(program_.slots.size(), nullptr) {
+    for (const plan::KernelCall& call : program_.kernels) {
+      const kernels::KernelEntry* entry = kernels::find(catalog, call.problem.kind->op, call.entry);
+      CONVOY_CHECK(entry != nullptr, "no kernel ", call.entry, " for ", call.problem.kind->op);
+      kernels_.push_back(entry->make(call.problem));
+    }
+    for (std::size_t i = 0; i < program_.slots.size(); ++i) {
+      const Slot& slot = program_.slots[i];
+      if (slot.region == Region::arena) addresses_[i] = arena_.data() + slot.offset;
+    }
+    calls_.resize(program_.steps.size());
+    converters_.resize(program_.steps.size());
+    for (std::size_t i = 0; i < program_.steps.size(); ++i) prepare(i);
+  }
+
+  const plan::Program& program() const { return program_; }
+  void* address(int slot) const { return addresses_[at(slot)]; }
+
+  void run(const Bindings& bindings, StepTimes* times) {
+    bind(bindings);
+    if (times == nullptr) {
+      for (std::size_t i = 0; i < program_.steps.size(); ++i) step(i, bindings);
+      return;
+    }
+    times->seconds.resize(program_.steps.size(), 0.0);
+    const double begin = now();
+    double last = begin;
+    for (std::size_t i = 0; i < program_.steps.size(); ++i) {
+      step(i, bindings);
+      const double end = now();
+      times->seconds[i] += end - last;
+      last = end;
+    }
+    times->total += now() - begin;
+    ++times->runs;
+  }
+
+ private:
+  void prepare(std::size_t index) {
+    const Step& step = program_.steps[index];
+    if (step.kind == StepKind::convert) {
+      const Slot& from = program_.slots[at(step.from)];
+      const Slot& to = program_.slots[at(step.to)];
+      converters_[index] = kernels::make_converter({from.shape, from.type, from.layout, to.layout});
+    }
+    if (step.kind != StepKind::compute) return;
+    Call& call = calls_[index];
+    call.inputs.resize(step.operands.inputs.size());
+    call.params.resize(step.operands.params.size());
+    call.outputs.resize(step.operands.outputs.size());
+    call.next_state.resize(step.operands.next_state.size());
+    call.output_gradients.resize(step.operands.output_gradients.size());
+    call.input_gradients.resize(step.operands.input_gradients.size());
+    call.param_gradients.resize(step.operands.param_gradients.size());
+  }
+
+  // Addresses that the caller owns. Parameters follow at their Acquire steps.
+  void bind(const Bindings& bindings) {
+    for (std::size_t i = 0; i < program_.slots.size(); ++i) {
+      const Slot& slot = program_.slots[i];
+      switch (slot.region) {
+        case Region::input:
+          addresses_[i] = const_cast<void*>(bindings.input);
+          break;
+        case Region::labels:
+          addresses_[i] = const_cast<std::int32_t*>(bindings.labels);
+          break;
+        case Region::gradient:
+          CONVOY_CHECK(bindings.gradients != nullptr, "a gradient step needs a gradient sink");
+          addresses_[i] = checked(bindings.gradients->buffer(slot.segment), slot);
+          break;
+        case Region::next_state:
+          CONVOY_CHECK(bindings.state != nullptr, "the model has state: a gradient step needs a state sink");
+          addresses_[i] = checked(bindings.state->buffer(slot.segment), slot);
+          break;
+        case Region::arena:
+        case Region::parameter:
+          break;
+      }
+    }
+  }
+
+  template <class V>
+  static void* checked(const V& view, const Slot& slot) {
+    CONVOY_CHECK(view.type() == slot.type && view.count() == slot.shape.count(), "slot ", slot.name,
+                 " wants ", slot.shape.str(), " and got ", view.shape().str());
+    return const_cast<void*>(static_cast<const void*>(view.data()));
+  }
+
+  template <class P>
+  void gather(const std::vector<int>& slots, std::vector<P>& pointers) const {
+    for (std::size_t k = 0; k < slots.size(); ++k)
+      pointers[k] = slots[k] < 0 ? nullptr : addresses_[at(slots[k])];
+  }
+
+  void compute(std::size_t index, const Bindings& bindings) {
+    const Step& step = program_.steps[index];
+    const plan::Operands& o = step.operands;
+    Call& call = calls_[index];
+    gather(o.inputs, call.inputs);
+    gather(o.params, call.params);
+    gather(o.outputs, call.outputs);
+    gather(o.next_state, call.next_state);
+    gather(o.output_gradients, call.output_gradients);
+    gather(o.input_gradients, call.input_gradients);
+    gather(o.param_gradients, call.param_gradients);
+    graph::EvalContext context = bindings.context;
+    context.training = program_.config.mode == plan::StepConfig::Mode::gradient;
+    context.layer_index = step.layer;
+    kernels_[at(step.kernel)]->run({.inputs = call.inputs,
+                                    .params = call.params,
+                                    .outputs = call.outputs,
+                                    .next_state = call.next_state,
+                                    .output_gradients = call.output_gradients,
+                                    .input_gradients = call.input_gradients,
+                                    .param_gradients = call.param_gradients,
+                                    .saved = o.saved < 0 ? nullptr : address(o.saved),
+                                    .workspace = o.workspace < 0 ? nullptr : address(o.workspace),
+                                    .context = &context});
+  }
+
+  void acquire(const Step& step, optim::ParamSource& params) {
+    const auto phase = step.backward ? optim::Phase::backward : optim::Phase::forward;
+    addresses_[at(step.to)] = checked(params.acquire(step.segment, phase).view, program_.slots[at(step.to)]);
+  }
+
+  void fill_slot(const Step& step) {
+    const Slot& slot = program_.slots[at(step.to)];
+    if (slot.type == DType::f64)
+      return fill(static_cast<double*>(address(step.to)), slot.shape.count(), step.value);
+    CONVOY_CHECK(slot.type == DType::f32, "fill of ", tensor::name(slot.type));
+    fill(static_cast<float*>(address(step.to)), slot.shape.count(), step.value);
+  }
+
+  void reduce(const Step& step) {
+    const Slot& slot = program_.slots[at(step.to)];
+    const std::int64_t count = slot.bytes / tensor::size_bytes(slot.type);  // padding is zero in both
+    if (slot.type == DType::f64)
+      return add_into(static_cast<const double*>(address(step.from)), static_cast<double*>(address(step.to)),
+                      count);
+    CONVOY_CHECK(slot.type == DType::f32, "sum of ", tensor::name(slot.type));
+    add_into(static_cast<const float*>(address(step.from)), static_cast<float*>(address(step.to)), count);
+  }
+
+  void step(std::size_t index, const Bindings& bindings) {
+    const Step& step = program_.steps[index];
+    switch (step.kind) {
+      case StepKind::acquire:
+        acquire(step, *bindings.params);
+        break;
+      case StepKind::compute:
+        compute(index, bindings);
+        if (bindings.gradients != nullptr) bindings.gradients->poll();
+        break;
+      case StepKind::convert:
+        converters_[index]->run(address(step.from), address(step.to));
+        break;
+      case StepKind::fill:
+        fill_slot(step);
+        break;
+      case StepKind::reduce_into:
+        reduce(step);
+        break;
+      case StepKind::ready:
+        bindings.gradients->ready(step.segment, {0, program_.layout.segments[at(step.segment)].count}, true);
+        break;
+      case StepKind::mark:
+        break;
+    }
+  }
+
+  plan::Program program_;
+  tensor::Buffer arena_;
+  std::vector<void*> addresses_;  // by slot
+  std::vector<std::unique_ptr<kernels::Kernel>> kernels_;
+  std::vector<Call> calls_;                                      // by step
+  std::vector<std::unique_ptr<kernels::Converter>> converters_;  // by step
+};
+
+Executor::Executor(plan::Program program, const kernels::Catalog& catalog)
+    : impl_(std::make_unique<Impl>(std::move(program), catalog)) {}
+Executor::~Executor() = default;
+Executor::Executor(Executor&&) noexcept = default;
+
+const plan::Program& Executor::program() const { return impl_->program(); }
+void Executor::run(const Bindings& bindings, StepTimes* times) { impl_->run(bindings, times); }
+
+double Executor::loss() const {
+  const int slot = program().loss_slot;
+  CONVOY_CHECK(slot >= 0, "a predict Program has no loss");
+  const void* address = impl_->address(slot);
+  return program().config.type == DType::f64 ? *static_cast<const double*>(address)
+                                             : static_cast<double>(*static_cast<const float*>(address));
+}
+
+const void* Executor::output() const { return impl_->address(program().output_slot); }
+
+}  // namespace convoy::exec
