@@ -1,0 +1,23 @@
+// What this machine and this build can do, and what is missing for what.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "convoy/machine/machine.h"
+
+namespace convoy::run {
+
+struct Finding {
+  enum class State : std::uint8_t { good, absent, problem } state = State::good;
+  std::string topic;   // "SIMD", "threads", "oneDNN", "data directory"
+  std::string detail;  // what was found
+  std::string advice;  // what it is needed for and how to get it; empty when good
+};
+
+std::vector<Finding> examine_machine();
+
+// The facts that can be had without measuring.
+machine::Machine describe_machine(int threads);
+
+}  // namespace convoy::run

@@ -1,0 +1,48 @@
+// What a model is and costs, without running it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "convoy/graph/graph.h"
+#include "convoy/kernels/kernel.h"
+#include "convoy/plan/program.h"
+#include "convoy/run/config.h"
+
+namespace convoy::run {
+
+struct LayerReport {
+  std::string name, op, output_shape, attributes, kernels;
+  std::int64_t parameters = 0;
+  std::int64_t macs = 0;  // of one sample, forward
+  std::int64_t depth = 0;
+  std::int64_t output_bytes = 0;  // of one sample
+};
+
+// Training memory by part, in the survey's letters; bytes.
+struct MemoryReport {
+  std::int64_t data = 0, weights = 0, weight_gradients = 0, optimizer = 0, workspace = 0;
+  std::int64_t arena = 0;           // activations and their gradients, as planned
+  std::int64_t arena_unshared = 0;  // what they would take without sharing
+};
+
+struct InspectReport {
+  std::string model;
+  std::string input_shape;
+  std::int64_t batch = 0;
+  std::int64_t parameters = 0;
+  std::int64_t macs = 0;              // of one sample, forward
+  std::int64_t activation_bytes = 0;  // of one sample, float32, every value once
+  std::vector<LayerReport> layers;
+  MemoryReport memory;
+  double predicted_step_seconds = 0;
+  std::string graph_text, plan_text, program_text;
+  std::vector<std::string> passed_over;  // "conv1 forward: onednn/blocked: reason"
+};
+
+// Builds the config's model (for its data set's shape unless the data is unknown), resolves the plan and
+// lowers the training step. Throws UsageError.
+InspectReport inspect(const RunConfig& config);
+
+}  // namespace convoy::run
