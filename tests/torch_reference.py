@@ -1,0 +1,128 @@
+#!/usr/bin/python3
+"""The loss curve of PyTorch from given weights and batches: the oracle of step-for-step agreement.
+
+    tests/torch_reference.py FOLDER [--double] [--threads N]
+
+FOLDER holds
+  reference.json       {"net": "lenet5" | "mlp", "batch": N, "steps": n,
+                        "rule": {"name": "sgd" | "momentum" | "nesterov" | "adagrad" | "rmsprop" | "adam",
+                                 "learning_rate": ..., and as far as the rule has them "momentum", "weight_decay",
+                                 "epsilon", "beta1", "beta2", "decay"}}
+  weights.safetensors  float32: conv1.weight [K,C,R,S], conv1.bias, ..., fc1.weight [out,in], fc1.bias, ...
+  batches.bin          inputs float32 [n, N, 1, 28, 28], then labels int32 [n, N]; little-endian, no header
+
+and stdout receives {"losses": [n numbers], "dtype": ..., "torch_version": ...}: the mean cross entropy of each batch before
+its update. Everything is computed in float32, or in float64 with --double. Exit status 77 where PyTorch is missing.
+"""
+import argparse
+import json
+import pathlib
+import sys
+
+try:
+    import numpy as np
+    import torch
+    from torch.nn import functional
+except ImportError as error:
+    print(f"torch_reference.py: {error} (Debian: python3-torch python3-numpy)", file=sys.stderr)
+    sys.exit(77)
+
+
+def read_safetensors(path):
+    """{name: float32 array}. The format: u64 length of a JSON header, the header, the raw tensors."""
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:8 + length])
+    arrays = {}
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        if entry["dtype"] != "F32":
+            raise ValueError(f"{path}: {name} is {entry['dtype']}, not F32")
+        begin, end = (8 + length + offset for offset in entry["data_offsets"])
+        arrays[name] = np.frombuffer(data[begin:end], "<f4").reshape(entry["shape"])
+    return arrays
+
+
+def lenet5(p, x):
+    x = functional.max_pool2d(functional.relu(functional.conv2d(x, p["conv1.weight"], p["conv1.bias"], padding=2)), 2)
+    x = functional.max_pool2d(functional.relu(functional.conv2d(x, p["conv2.weight"], p["conv2.bias"])), 2)
+    return mlp(p, x)
+
+
+def mlp(p, x):
+    x = functional.relu(functional.linear(x.flatten(1), p["fc1.weight"], p["fc1.bias"]))
+    x = functional.relu(functional.linear(x, p["fc2.weight"], p["fc2.bias"]))
+    return functional.linear(x, p["fc3.weight"], p["fc3.bias"])
+
+
+NETS = {"lenet5": lenet5, "mlp": mlp}
+
+
+def make_rule(rule, parameters):
+    """The optimiser that `rule` describes; a key that it does not know is an error, not a default."""
+    rule = dict(rule)
+    name = rule.pop("name")
+    known = {"lr": rule.pop("learning_rate"), "weight_decay": rule.pop("weight_decay", 0.0)}
+    if name in ("momentum", "nesterov"):
+        known.update(momentum=rule.pop("momentum"), nesterov=name == "nesterov")
+    elif name == "adagrad":
+        known.update(eps=rule.pop("epsilon"))
+    elif name == "rmsprop":
+        known.update(eps=rule.pop("epsilon"), alpha=rule.pop("decay"))
+    elif name == "adam":
+        known.update(eps=rule.pop("epsilon"), betas=(rule.pop("beta1"), rule.pop("beta2")))
+    elif name != "sgd":
+        raise ValueError(f"unknown rule {name}")
+    if rule:
+        raise ValueError(f"{name} has no {', '.join(rule)}")
+    classes = {"adagrad": torch.optim.Adagrad, "rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam}
+    return classes.get(name, torch.optim.SGD)(parameters, **known)
+
+
+def read_batches(path, steps, batch):
+    raw = path.read_bytes()
+    count = steps * batch * 784
+    if len(raw) != 4 * (count + steps * batch):
+        raise ValueError(f"{path}: {len(raw)} bytes, expected {4 * (count + steps * batch)}")
+    inputs = np.frombuffer(raw, "<f4", count).reshape(steps, batch, 1, 28, 28)
+    return inputs, np.frombuffer(raw, "<i4", offset=4 * count).reshape(steps, batch)
+
+
+def run(folder, dtype):
+    description = json.loads((folder / "reference.json").read_text(encoding="utf-8"))
+    forward = NETS[description["net"]]
+    parameters = {name: torch.tensor(array, dtype=dtype, requires_grad=True)
+                  for name, array in read_safetensors(folder / "weights.safetensors").items()}
+    inputs, labels = read_batches(folder / "batches.bin", description["steps"], description["batch"])
+    rule = make_rule(description["rule"], list(parameters.values()))
+    losses = []
+    for x, y in zip(inputs, labels):
+        rule.zero_grad(set_to_none=True)
+        loss = functional.cross_entropy(forward(parameters, torch.tensor(x, dtype=dtype)), torch.tensor(y, dtype=torch.int64))
+        loss.backward()
+        rule.step()
+        losses.append(loss.item())
+    return losses
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--double", action="store_true", help="compute in float64")
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    try:
+        losses = run(arguments.folder, torch.float64 if arguments.double else torch.float32)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        print(f"torch_reference.py: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    json.dump({"losses": losses, "dtype": "float64" if arguments.double else "float32",
+               "torch_version": torch.__version__}, sys.stdout)
+    print()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
