@@ -24,8 +24,12 @@ struct Schedule {
   // The rate of step t. Linear warm-up for t < warmup_steps, then the rule over the remaining steps.
   double rate(std::int64_t t) const;
 
-  // "constant", "step:0.1@5epochs"; see --help. `steps_per_epoch` resolves epochs.
+  // "constant", "step:FACTOR@N[epochs|steps]", "exponential:FACTOR", "polynomial:POWER[,FINAL]" or
+  // "cosine[:FINAL]", each with "+warmup:N[epochs|steps]" where wanted. A bare N is steps; a fraction of an
+  // epoch is rounded to whole steps, and at least one. Leaves base_rate and total_steps to the caller.
+  // Refuses anything else, naming the part at fault.
   static base::Result<Schedule> parse(std::string_view text, std::int64_t steps_per_epoch);
+  // The text that parse reads back as this schedule, with durations in steps.
   std::string str() const;
 };
 

@@ -17,7 +17,7 @@ inline constexpr int kMaxSlots = 2;
 // Hyper-parameters of all rules; each reads its own.
 struct UpdateConfig {
   double momentum = 0.9;           // momentum, nesterov
-  double epsilon = 1e-8;           // adagrad (1e-10), rmsprop, adam
+  double epsilon = 0;              // 0: the rule's own (adagrad 1e-10; rmsprop, adam 1e-8)
   double decay = 0.99;             // rmsprop: α of the running mean square
   double beta1 = 0.9;              // adam
   double beta2 = 0.999;            // adam
@@ -52,11 +52,16 @@ class UpdateRule {
   virtual void update(const UpdateRange& range) const noexcept = 0;
 };
 
+struct ReferenceElement;  // optim/reference.h
+
 // One line of the catalog (optim/catalog.cc).
 struct UpdateRuleKind {
   std::string_view name;         // sgd momentum nesterov adagrad rmsprop adam
   std::string_view description;  // its equation, for --help
-  std::unique_ptr<UpdateRule> (*make)(const UpdateConfig&);
+  // Refuses settings out of range.
+  base::Result<std::unique_ptr<UpdateRule>> (*make)(const UpdateConfig&);
+  // The same step of one element in float64, written from the equation: what the conformance suite compares.
+  void (*reference)(const UpdateConfig&, ReferenceElement&);
 };
 
 std::span<const UpdateRuleKind> update_rule_catalog();
