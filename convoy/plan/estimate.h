@@ -15,7 +15,8 @@ struct StepCost {
   std::int64_t bytes = 0;  // read and written
 };
 
-// Training memory by part, in the survey's letters.
+// Training memory by part, in the survey's letters. data, weights and gradients add up; activation_gradients
+// and workspace are parts of data, as they lie in the arena too.
 struct MemoryEstimate {
   std::int64_t data = 0;                  // D: the batch, and the activations and their gradients (the arena)
   std::int64_t weights = 0;               // W, state included
@@ -31,7 +32,10 @@ struct Estimate {
   MemoryEstimate memory;
 };
 
-// Seconds of a compute step are its entry's prediction; of the others, bytes over bandwidth plus dispatch.
+// Seconds of a compute step are its entry's prediction; of convert, fill and reduce_into, bytes over
+// bandwidth (the cache's for what fits into it) plus dispatch; the other steps start no kernel and cost
+// nothing. The Program's seconds are those of its longest chain of steps: the sum, on a single queue.
+// Requires a Program that verify() accepts and the catalog it was lowered with.
 Estimate estimate(const Program& program, const machine::Machine& machine, const kernels::Catalog& catalog);
 
 }  // namespace convoy::plan
