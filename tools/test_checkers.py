@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""The testers are tested: each rule of check_layers and check_sizes must fail on a tree that breaks it."""
+"""The testers are tested: each rule of check_layers, check_sizes and run_tests must fail on what breaks it."""
+import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -180,6 +182,74 @@ class CheckSizes(CheckerTest):
         self.refused({"convoy/orphan/a_test.cc": "\n"}, "convoy/orphan is not built")
         self.refused({"tests/CMakeLists.txt": "# master_test.cc\n"}, "does not name it")
         self.refused({"tests/golden/plan_test.cc": "\n"}, "does not name it")
+
+
+class RunTests(unittest.TestCase):
+    """run_tests with a stand-in for ctest, whose one GoogleTest program has three cases and skips one."""
+
+    CTEST = """#!/bin/sh
+cat > "${GTEST_OUTPUT#xml:}/a_test.xml" <<'XML'
+<testsuites><testsuite name="Mnist">
+  <testcase name="Reads" classname="Mnist"><skipped message="a_test.cc:1&#x0A;no data set here&#x0A;"/></testcase>
+  <testcase name="Parses" classname="Mnist"/>
+  <testcase name="Fails" classname="Mnist"><failure message="x"/></testcase>
+</testsuite></testsuites>
+XML
+echo "1/1 Test #1: a_test"
+echo "$SUMMARY% tests passed, 0 tests failed out of 1"
+echo "Total Test time (real) = 0.01 sec"
+exit $STATUS
+"""
+
+    def run_with(self, expectations, environment=None, status=0, options=()):
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            for name in ("tools", "tests", "bin", "build"):
+                (root / name).mkdir()
+            shutil.copy(TOOLS / "run_tests", root / "tools" / "run_tests")
+            (root / "tests" / "expected_skips.txt").write_text("# reasons\n" + expectations, encoding="utf-8")
+            (root / "bin" / "ctest").write_text(self.CTEST, encoding="utf-8")
+            (root / "bin" / "ctest").chmod(0o755)
+            variables = {key: value for key, value in os.environ.items() if key != "A_FOLDER"}
+            variables.update({"PATH": f"{root / 'bin'}:{os.environ['PATH']}", "STATUS": str(status),
+                              "SUMMARY": "0" if status else "100"}, **(environment or {}))
+            done = subprocess.run([sys.executable, str(root / "tools" / "run_tests"), str(root / "build"), *options],
+                                  capture_output=True, text=True, env=variables, check=False)
+            return done.returncode, done.stdout + done.stderr
+
+    def test_expected_skip_passes_and_is_named(self):
+        status, output = self.run_with("Mnist.Re* | env A_FOLDER | reads the data sets\n")
+        self.assertEqual(status, 0, output)
+        self.assertRegex(output, r"\b1 skipped:\n  Mnist\.Reads: reads the data sets")
+        self.assertTrue(output.endswith("out of 1\nTotal Test time (real) = 0.01 sec\n"), output)
+
+    def test_skip_without_expectation(self):
+        status, output = self.run_with("")
+        self.assertEqual(status, 1, output)
+        self.assertIn("unexpected skip: Mnist.Reads: a_test.cc:1: no data set here", output)
+
+    def test_skip_although_the_need_is_met(self):
+        status, output = self.run_with("Mnist.Reads | env A_FOLDER | reads\n", {"A_FOLDER": "/data"})
+        self.assertEqual(status, 1, output)
+        self.assertIn("env A_FOLDER is there", output)
+        self.assertEqual(self.run_with("Mnist.Reads | python json | reads\n")[0], 1)
+        self.assertEqual(self.run_with("Mnist.Reads | program sh | reads\n")[0], 1)
+        self.assertEqual(self.run_with("Mnist.Reads | program no-such-program | reads\n")[0], 0)
+
+    def test_expectation_that_names_no_test(self):
+        expectations = "Mnist.Reads | env A_FOLDER | reads\nMnist.Writes | env A_FOLDER | writes\n"
+        status, output = self.run_with(expectations)
+        self.assertEqual(status, 1, output)
+        self.assertIn("'Mnist.Writes' is the name of no test", output)
+        self.assertEqual(self.run_with(expectations, options=("-R", "x"))[0], 0)
+
+    def test_expectations_that_cannot_be_read(self):
+        self.assertEqual(self.run_with("Mnist.Reads | env A_FOLDER\n")[0], 1)
+        self.assertEqual(self.run_with("Mnist.Reads | weather | sunny\n")[0], 1)
+
+    def test_a_failing_ctest_fails(self):
+        status, output = self.run_with("Mnist.Reads | env A_FOLDER | reads\n", status=8)
+        self.assertEqual(status, 8, output)
 
 
 if __name__ == "__main__":
