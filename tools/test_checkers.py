@@ -85,11 +85,17 @@ class CheckLayers(CheckerTest):
         self.refused({"convoy/base/check.cc": '#include "check.h"\n'}, "must be spelled")
 
     def test_include_of_the_benches(self):
-        self.refused({"convoy/base/check.cc": '#include "bench/peer.h"\n'}, "must be spelled")
+        self.refused({"convoy/base/check.cc": '#include "bench/peer.h"\n'}, "outside of the library")
 
     def test_only_tests_include_test_support(self):
         self.assert_clean("check_layers", changes={"convoy/base/a_test.cc": '#include "tests/support.h"\n'})
-        self.refused({"convoy/base/a.cc": '#include "tests/support.h"\n'}, "must be spelled")
+        self.refused({"convoy/base/a.cc": '#include "tests/support.h"\n'}, "outside of the library")
+
+    def test_private_headers_stay_in_their_sources(self):
+        private = '#include "convoy/kernels/add-inl.h"\n'
+        self.assert_clean("check_layers", changes={"convoy/kernels/add.cc": private, "convoy/kernels/sub-inl.h": private})
+        self.refused({"convoy/kernels/add.h": private}, "for the sources of kernels only")
+        self.refused({"convoy/io/reader.cc": '#include "convoy/tensor/view-inl.h"\n'}, "for the sources of tensor only")
 
     def test_unlisted_folder(self):
         self.refused({"convoy/extra/CMakeLists.txt": "convoy_folder(extra)\n"}, "convoy/extra: not listed")
@@ -125,6 +131,9 @@ class CheckLayers(CheckerTest):
                        "dnnl.hpp", "CLI/CLI.hpp", "omp.h", "fmt/format.h", "hwy/highway.h", "gtest/gtest.h"):
             with self.subTest(header):
                 self.refused({"convoy/io/reader.h": f"#include <{header}>\n"}, "third-party header")
+                self.assert_clean("check_layers", changes={"convoy/io/reader.cc": f"#include <{header}>\n"})
+        self.refused({"convoy/io/reader.h": '#include "hwy/highway.h"\n'}, "third-party header")
+        self.assert_clean("check_layers", changes={"convoy/io/reader.cc": '#include "hwy/highway.h"\n'})
 
 
 class CheckSizes(CheckerTest):
