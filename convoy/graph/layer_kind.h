@@ -84,7 +84,7 @@ struct LayerKind {
   std::string_view description;  // one line
   int min_inputs = 1;
   int max_inputs = 1;  // -1: any number
-  std::span<const AttributeSpec> attributes;
+  std::span<const AttributeSpec> attributes = {};
 
   // Shapes of outputs and parameters. `attributes` are complete. Refuses what the operator forbids.
   base::Result<Signature> (*infer)(const Attributes& attributes, std::span<const tensor::Shape> inputs);
