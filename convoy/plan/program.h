@@ -38,9 +38,9 @@ struct Slot {
   std::string name;
   Region region = Region::arena;
   int segment = -1;  // parameter, gradient, next_state
-  tensor::Shape shape;
+  tensor::Shape shape = {};
   tensor::DType type = tensor::DType::f32;
-  kernels::Layout layout;
+  kernels::Layout layout = {};
   std::int64_t bytes = 0;
   std::int64_t offset = 0;  // in the arena, a multiple of 64
 };
@@ -59,8 +59,8 @@ std::string_view name(StepKind kind);
 
 // Slots of a compute step by role, as in kernels::KernelArgs; -1: absent.
 struct Operands {
-  std::vector<int> inputs, params, outputs, next_state;
-  std::vector<int> output_gradients, input_gradients, param_gradients;
+  std::vector<int> inputs = {}, params = {}, outputs = {}, next_state = {};
+  std::vector<int> output_gradients = {}, input_gradients = {}, param_gradients = {};
   int saved = -1;
   int workspace = -1;
 };
@@ -69,14 +69,14 @@ struct Operands {
 // for are signalled. A token is signalled by exactly one step.
 struct Step {
   StepKind kind = StepKind::mark;
-  int queue = 0;           // 0: the compute team
-  std::vector<int> waits;  // tokens
-  int signals = -1;        // token
+  int queue = 0;                // 0: the compute team
+  std::vector<int> waits = {};  // tokens
+  int signals = -1;             // token
   int layer = -1;
   std::string label;  // "conv1 backward_data"; of a mark: its name
 
   int kernel = -1;  // compute: index into Program::kernels
-  Operands operands;
+  Operands operands = {};
   int from = -1, to = -1;  // convert, fill (to), reduce_into
   double value = 0;        // fill
   int segment = -1;        // acquire, ready
