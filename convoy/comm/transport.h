@@ -13,7 +13,8 @@ namespace convoy::comm {
 class Request {
  public:
   virtual ~Request() = default;
-  // True once the operation is complete; never blocks.
+  // True once wait() would not block: the operation is complete, or has failed and wait() says how. Never
+  // blocks. A receive that has failed still wants its wait().
   virtual bool test() = 0;
   // Blocks until complete. Throws base::PeerError when the deadline passes or the peer is gone.
   virtual void wait() = 0;
@@ -35,12 +36,13 @@ class Transport {
   // Returns once every rank has called it. Must be called by all; subject to the deadline.
   virtual void barrier() = 0;
 
-  // Every wait fails after this long. Seconds, > 0.
+  // Every wait for what is posted from now on fails after this long. Seconds, > 0; 300 at first.
   virtual void set_deadline(double seconds) = 0;
 };
 
 // `world_size` ends of a group whose ranks are threads of this process. Each end is used by its own thread.
-// An end that is destroyed counts as a lost peer: others' waits for it throw at once.
+// An end that is destroyed counts as a lost peer: others' waits for it throw at once, but what it sent before
+// still arrives. Sends are buffered: they complete whether or not the peer receives.
 std::vector<std::unique_ptr<Transport>> make_inproc_group(int world_size);
 
 }  // namespace convoy::comm
