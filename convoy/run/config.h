@@ -61,6 +61,9 @@ struct RunConfig {
 enum class Origin : std::uint8_t { standard, file, environment, flag };
 std::string_view name(Origin origin);
 
+// What the text of a setting must be.
+enum class ValueType : std::uint8_t { text, integer, real, boolean };
+
 // One setting. Its TOML key is "section.name" and its flag --name with dashes; the environment variable is
 // CONVOY_NAME in capitals.
 struct Setting {
@@ -70,7 +73,8 @@ struct Setting {
   // Parses the text into the config; refuses what is no value of the setting, or out of range.
   base::Verdict (*set)(RunConfig&, std::string_view text);
   std::string (*get)(const RunConfig&);
-  bool is_switch = false;  // a flag without a value means true
+  ValueType type = ValueType::text;
+  bool is_switch = false;  // a flag without a value means true, --no-NAME false
 };
 std::span<const Setting> settings();
 const Setting* find_setting(std::string_view name);

@@ -1,0 +1,222 @@
+#include "convoy/run/config.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "convoy/base/error.h"
+#include "convoy/io/atomic_file.h"
+#include "convoy/io/file.h"
+#include "convoy/io/temporary_directory.h"
+#include "convoy/run/nearest.h"
+
+namespace convoy::run {
+namespace {
+
+const char* nothing(const char*) { return nullptr; }
+
+class ConfigFile : public testing::Test {
+ protected:
+  std::string write(const std::string& text) {
+    const std::string path = io::join_path(directory_.path(), "run.toml");
+    io::write_file_atomically(path, text);
+    return path;
+  }
+  std::string refusal(const std::string& text) {
+    try {
+      resolve_config(write(text), {}, nothing);
+    } catch (const base::UsageError& error) {
+      EXPECT_EQ(error.exit_code(), base::ExitCode::usage);
+      return error.what();
+    }
+    ADD_FAILURE() << "accepted: " << text;
+    return {};
+  }
+
+  io::TemporaryDirectory directory_;
+};
+
+std::string flag_refusal(const std::map<std::string, std::string>& flags) {
+  try {
+    resolve_config("", flags, nothing);
+  } catch (const base::UsageError& error) {
+    return error.what();
+  }
+  ADD_FAILURE() << "accepted: " << flags.begin()->first << "=" << flags.begin()->second;
+  return {};
+}
+
+TEST(Settings, AreUniqueDescribedAndAcceptTheirDefaults) {
+  std::set<std::string_view> names;
+  for (const Setting& setting : settings()) {
+    EXPECT_TRUE(names.insert(setting.name).second) << setting.name;
+    EXPECT_FALSE(setting.help.empty()) << setting.name;
+    EXPECT_EQ(setting.is_switch, setting.type == ValueType::boolean) << setting.name;
+    EXPECT_EQ(find_setting(setting.name), &setting);
+    RunConfig config;
+    const std::string standard = setting.get(config);
+    EXPECT_TRUE(setting.set(config, standard).ok()) << setting.name << "=" << standard;
+    EXPECT_EQ(setting.get(config), standard) << setting.name;
+  }
+  EXPECT_EQ(find_setting("epoch"), nullptr);
+}
+
+// Every setting holds what it is given, and no two settings share a member.
+TEST(Settings, ReachTheirOwnMember) {
+  const std::map<std::string_view, std::string> samples = {
+      {"model", "mlp"}, {"data", "mnist"},          {"augment", "flip"}, {"optimizer", "adam"},
+      {"epochs", "3"},  {"schedule", "step:0.1@3"}, {"layout", "plain"}, {"kernels", "conv1=reference"},
+      {"batch", "7"},   {"learning_rate", "0.125"}};
+  for (const Setting& setting : settings()) {
+    RunConfig config;
+    std::string text;
+    switch (setting.type) {
+      case ValueType::boolean:
+        text = setting.get(config) == "true" ? "false" : "true";
+        break;
+      case ValueType::integer:
+        text = "5";
+        break;
+      case ValueType::real:
+        text = "0.25";
+        break;
+      case ValueType::text:
+        text = "somewhere";
+        break;
+    }
+    if (const auto sample = samples.find(setting.name); sample != samples.end()) text = sample->second;
+    const base::Verdict verdict = setting.set(config, text);
+    ASSERT_TRUE(verdict.ok()) << setting.name << " " << (verdict.ok() ? "" : verdict.reason().text);
+    EXPECT_EQ(setting.get(config), text) << setting.name;
+    for (const Setting& other : settings())
+      if (&other != &setting) EXPECT_EQ(other.get(config), other.get(RunConfig())) << other.name;
+  }
+}
+
+TEST_F(ConfigFile, PrecedenceIsFlagEnvironmentFileDefault) {
+  const std::string file = write("[train]\nepochs = 2\nbatch = 3\nseed = 4\nlearning_rate = 1\n");
+  const auto environment = [](const char* variable) -> const char* {
+    const std::string_view name = variable;
+    if (name == "CONVOY_BATCH") return "30";
+    if (name == "CONVOY_SEED") return "40";
+    if (name == "CONVOY_DATA_DIR") return "";
+    return nullptr;
+  };
+  const ResolvedConfig resolved = resolve_config(file, {{"seed", "400"}}, environment);
+  EXPECT_EQ(resolved.config.momentum, 0.9);
+  EXPECT_EQ(resolved.origins.at("momentum"), Origin::standard);
+  EXPECT_EQ(resolved.config.epochs, 2);
+  EXPECT_EQ(resolved.origins.at("epochs"), Origin::file);
+  EXPECT_EQ(resolved.config.learning_rate, 1);
+  EXPECT_EQ(resolved.config.batch, 30);
+  EXPECT_EQ(resolved.origins.at("batch"), Origin::environment);
+  EXPECT_EQ(resolved.config.seed, 400u);
+  EXPECT_EQ(resolved.origins.at("seed"), Origin::flag);
+  EXPECT_EQ(resolved.origins.at("data_dir"), Origin::standard);
+}
+
+TEST_F(ConfigFile, UnknownKeysNameThePlaceAndTheNearest) {
+  EXPECT_TRUE(refusal("[train]\nepochs = 1\nlearning_rat = 0.1\n")
+                  .ends_with("run.toml:3:1: unknown key 'train.learning_rat'; did you mean "
+                             "'train.learning_rate'?"))
+      << refusal("[train]\nlearning_rat = 0.1\n");
+  EXPECT_TRUE(refusal("[model]\nepochs = 1\n").ends_with("; 'epochs' belongs in section [train]"));
+  EXPECT_TRUE(refusal("epochs = 1\n").ends_with("; 'epochs' belongs in section [train]"));
+  EXPECT_TRUE(refusal("[trian]\nxyzzy = 1\n").ends_with("unknown key 'trian.xyzzy'; did you mean 'train'?"));
+  EXPECT_TRUE(refusal("[train]\nxyzzy = 1\n").ends_with("unknown key 'train.xyzzy'"));
+  EXPECT_TRUE(refusal("[train.deep]\nepochs = 1\n").find("unknown key 'train.deep.epochs'") !=
+              std::string::npos);
+}
+
+TEST_F(ConfigFile, WrongTypesAndRangesNameThePlace) {
+  EXPECT_TRUE(refusal("[train]\nepochs = \"3\"\n").ends_with(":2:1: 'train.epochs' must be a whole number"));
+  EXPECT_TRUE(refusal("[train]\nepochs = 1.5\n").ends_with("'train.epochs' must be a whole number"));
+  EXPECT_TRUE(refusal("[train]\nmomentum = true\n").ends_with("'train.momentum' must be a number"));
+  EXPECT_TRUE(refusal("[train]\nmomentum = nan\n").ends_with("'train.momentum' must be a number, not 'nan'"));
+  EXPECT_TRUE(refusal("[execution]\nfuse = 1\n").ends_with("'execution.fuse' must be true or false"));
+  EXPECT_TRUE(refusal("[model]\nmodel = 5\n").ends_with("'model.model' must be a text in quotes"));
+  EXPECT_TRUE(refusal("[train]\nepochs = 0\n").ends_with(":2:1: 'train.epochs' must be at least 1, not '0'"));
+  EXPECT_NE(refusal("[train]\nepochs = \n").find("run.toml:2"), std::string::npos);
+}
+
+TEST_F(ConfigFile, AMissingFileIsBadInput) {
+  EXPECT_THROW(resolve_config(directory_.path() + "/none.toml", {}, nothing), base::InputError);
+}
+
+TEST_F(ConfigFile, ListsOfTextsJoin) {
+  const std::string file = write("[execution]\nkernels = [\"conv1=reference\", \"*=onednn\"]\n");
+  EXPECT_EQ(resolve_config(file, {}, nothing).config.kernels, "conv1=reference,*=onednn");
+}
+
+TEST(Flags, BadValuesAreRefused) {
+  const std::map<std::string, std::vector<std::string>> bad = {
+      {"epochs", {"0", "-1", "x", "", "1.5", "1e3", " 1", "1 ", "99999999999999999999", "+1"}},
+      {"batch", {"0", "16777217"}},
+      {"steps", {"-1"}},
+      {"seed", {"-1", "9223372036854775808"}},
+      {"learning_rate", {"0", "-0.1", "nan", "inf", "", "0.1x", "1e999"}},
+      {"momentum", {"1", "-0.1", "1.5"}},
+      {"weight_decay", {"-1e-9"}},
+      {"beta2", {"1"}},
+      {"optimizer", {"momentun", ""}},
+      {"schedule", {"", "cosin", "step:2"}},
+      {"augment", {"crop", "spin=3"}},
+      {"kernels", {"conv1", "=reference", "conv1=", "a=b,", ",a=b"}},
+      {"layout", {"nchw", ""}},
+      {"threads", {"-1", "4097"}},
+      {"fuse", {"", "yes", "1"}},
+      {"model", {""}},
+      {"output", {"a\nb"}},
+      {"resume", {""}},
+      {"keep_last", {"0"}},
+  };
+  for (const auto& [name, texts] : bad)
+    for (const std::string& text : texts) EXPECT_NE(flag_refusal({{name, text}}), "") << name << "=" << text;
+  EXPECT_EQ(flag_refusal({{"learning_rate", "0"}}), "--learning-rate must be above 0, not '0'");
+  EXPECT_EQ(
+      flag_refusal({{"optimizer", "adamm"}}),
+      "--optimizer must be one of sgd, momentum, nesterov, adagrad, rmsprop, adam, not 'adamm'; did you "
+      "mean 'adam'?");
+  EXPECT_EQ(flag_refusal({{"learning_rat", "1"}}),
+            "unknown setting '--learning-rat'; did you mean '--learning-rate'?");
+}
+
+TEST(Flags, EnvironmentMistakesNameTheVariable) {
+  try {
+    resolve_config("", {}, [](const char* variable) {
+      return std::string_view(variable) == "CONVOY_THREADS" ? "many" : nullptr;
+    });
+    ADD_FAILURE();
+  } catch (const base::UsageError& error) {
+    EXPECT_STREQ(error.what(), "CONVOY_THREADS must be a whole number, not 'many'");
+  }
+}
+
+TEST_F(ConfigFile, TomlReadsBackToTheSameConfig) {
+  const std::map<std::string, std::string> flags = {
+      {"model", "mlp"},          {"data_dir", "/a \"b\" \\c #d"}, {"epochs", "3"},
+      {"learning_rate", "1e-7"}, {"weight_decay", "0"},           {"fuse", "false"},
+      {"profile", "true"},       {"seed", "9223372036854775807"}, {"momentum", "0.30000000000000004"}};
+  const ResolvedConfig resolved = resolve_config("", flags, nothing);
+  for (const bool with_origins : {false, true}) {
+    const ResolvedConfig back = resolve_config(write(to_toml(resolved, with_origins)), {}, nothing);
+    for (const Setting& setting : settings())
+      EXPECT_EQ(setting.get(back.config), setting.get(resolved.config)) << setting.name;
+  }
+  EXPECT_NE(to_toml(resolved, true).find("# flag\n"), std::string::npos);
+  EXPECT_EQ(to_toml(resolved, false).find("# flag\n"), std::string::npos);
+}
+
+TEST(Nearest, CountsEdits) {
+  EXPECT_EQ(edit_distance("", ""), 0);
+  EXPECT_EQ(edit_distance("kitten", "sitting"), 3);
+  EXPECT_EQ(edit_distance("abc", ""), 3);
+  EXPECT_EQ(edit_distance("flaw", "lawn"), 2);
+  EXPECT_EQ(nearest("tran", {"eval", "train", "predict"}), "train");
+  EXPECT_EQ(nearest("zzz", {"eval", "train", "predict"}), "");
+  EXPECT_EQ(nearest("", {"eval"}), "");
+  EXPECT_EQ(suggestion("evall", {"eval", "train"}), "; did you mean 'eval'?");
+}
+
+}  // namespace
+}  // namespace convoy::run
