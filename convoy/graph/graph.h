@@ -108,9 +108,10 @@ class GraphBuilder {
   std::string mistake_;
 };
 
-// Fills parameters and state of `layout` with their initial values: each segment draws from its own stream
-// (seed, segment index), so adding a layer does not change the others' draws. Arenas have
-// parameter_extent / state_extent elements of float32.
+// Fills parameters and state of `layout` with their initial values, padding with 0: each segment draws from
+// its own streams (seed, its index in graph order, block of 4096 elements of the global array), so that
+// neither threads nor slices change a draw, nor a layer appended behind. Arenas have parameter_extent /
+// state_extent elements of float32.
 void initialise(const Graph& graph, const tensor::ParamLayout& layout, std::uint64_t seed,
                 std::span<float> parameters, std::span<float> state);
 

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "convoy/base/rng.h"
+#include "convoy/base/threads.h"
 #include "convoy/graph/graph.h"
 
 namespace convoy::graph {
@@ -23,28 +24,47 @@ double draw(const Initialiser& rule, base::RandomStream& stream) {
   CONVOY_CHECK(false, "rule ", static_cast<int>(rule.rule));
 }
 
-// Draws the whole global array in row-major order and keeps the slice, so that every partition starts
-// from the same weights.
-void fill(const tensor::Segment& segment, const Initialiser& rule, base::RandomStream stream,
-          std::span<float> out) {
-  const auto& sizes = segment.global_shape.sizes();
-  std::vector<std::int64_t> index(sizes.size(), 0);
-  std::size_t written = 0;
-  const std::int64_t count = segment.global_shape.count();
-  for (std::int64_t element = 0; element < count; ++element) {
-    const auto value = static_cast<float>(draw(rule, stream));
-    bool inside = true;
-    for (std::size_t d = 0; d < sizes.size(); ++d)
-      inside = inside && index[d] >= segment.slice.begin[d] &&
-               index[d] < segment.slice.begin[d] + segment.slice.extent[d];
-    if (inside) out[written++] = value;
-    for (std::size_t d = sizes.size(); d-- > 0;) {
-      if (++index[d] < sizes[d]) break;
-      index[d] = 0;
-    }
+constexpr std::int64_t kBlock = 4096;  // elements that share a stream: part of the draws' identity
+
+// Where element `index` of the global array stands in the slice, or -1.
+std::int64_t position_in_slice(const tensor::Segment& segment, std::int64_t index) {
+  std::int64_t position = 0, stride = 1;
+  for (std::size_t d = segment.slice.begin.size(); d-- > 0;) {
+    const std::int64_t size = segment.global_shape[static_cast<int>(d)];
+    const std::int64_t i = index % size - segment.slice.begin[d];
+    if (i < 0 || i >= segment.slice.extent[d]) return -1;
+    position += i * stride;
+    stride *= segment.slice.extent[d];
+    index /= size;
   }
-  CONVOY_CHECK(written == out.size(), "segment ", segment.name, ": ", written, " of ", out.size());
+  return position;
 }
+
+// Draws the whole global array, block by block, and keeps the slice: every partition and every number of
+// threads starts from the same weights.
+struct Fill {
+  const tensor::Segment& segment;
+  const Initialiser& rule;
+  std::uint64_t seed;
+  std::uint64_t graph_index;
+  std::span<float> out;
+
+  void run() const {
+    const std::int64_t count = segment.global_shape.count();
+    const bool is_whole = segment.count == count;
+    base::parallel_for(count, kBlock, [&](base::IndexRange range) {
+      for (std::int64_t first = range.begin; first < range.end; first += kBlock) {
+        base::RandomStream stream(seed, base::Purpose::initialise, graph_index,
+                                  static_cast<std::uint64_t>(first / kBlock));
+        for (std::int64_t i = first; i < std::min(first + kBlock, count); ++i) {
+          const auto value = static_cast<float>(draw(rule, stream));
+          const std::int64_t position = is_whole ? i : position_in_slice(segment, i);
+          if (position >= 0) out[static_cast<std::size_t>(position)] = value;
+        }
+      }
+    });
+  }
+};
 
 }  // namespace
 
@@ -59,14 +79,19 @@ void initialise(const Graph& graph, const tensor::ParamLayout& layout, std::uint
   std::uint64_t graph_index = 0;  // not the layout's: a rank that holds a part draws the same
   for (std::size_t i = 0; i < graph.layers().size(); ++i) {
     for (const ParamSpec& spec : shapes.signatures[i].params) {
-      const base::RandomStream stream(seed, base::Purpose::initialise, graph_index++, 0);
+      const std::uint64_t own_index = graph_index++;
       const int found = layout.find(graph.layers()[i].name + "." + spec.name);
       if (found < 0) continue;
       const tensor::Segment& segment = layout.segments[static_cast<std::size_t>(found)];
       CONVOY_CHECK(segment.layout_tag == "plain", segment.name, " is ", segment.layout_tag);
       const std::span<float> arena = segment.kind == tensor::SegmentKind::parameter ? parameters : state;
-      fill(segment, spec.initialiser, stream,
-           arena.subspan(static_cast<std::size_t>(segment.offset), static_cast<std::size_t>(segment.count)));
+      Fill{.segment = segment,
+           .rule = spec.initialiser,
+           .seed = seed,
+           .graph_index = own_index,
+           .out = arena.subspan(static_cast<std::size_t>(segment.offset),
+                                static_cast<std::size_t>(segment.count))}
+          .run();
     }
   }
 }

@@ -1,0 +1,50 @@
+#include "convoy/layers/catalog.h"
+
+namespace convoy::layers {
+namespace {
+
+constexpr const graph::LayerKind* kCatalog[] = {
+    &kAdd,
+    &kAveragePool,
+    &kBatchNormalization,
+    &kConcat,
+    &kConv,
+    &kDropout,
+    &kFlatten,
+    &kGemm,
+    &kGlobalAveragePool,
+    &kLrn,
+    &kLeakyRelu,
+    &kLogSoftmax,
+    &kMaxPool,
+    &kMeanSquaredError,
+    &kMul,
+    &kRelu,
+    &kReshape,
+    &kSigmoid,
+    &kSoftmax,
+    &kSoftmaxCrossEntropyLoss,
+    &kSum,
+    &kTanh,
+};
+
+}  // namespace
+
+std::span<const graph::LayerKind* const> catalog() { return kCatalog; }
+
+const graph::LayerKind* find(std::string_view op) {
+  for (const graph::LayerKind* kind : kCatalog)
+    if (kind->op == op) return kind;
+  return nullptr;
+}
+
+std::string known_ops() {
+  std::string names;
+  for (const graph::LayerKind* kind : kCatalog) {
+    names += names.empty() ? "" : ", ";
+    names += kind->op;
+  }
+  return names;
+}
+
+}  // namespace convoy::layers

@@ -1,0 +1,39 @@
+// The models that Convoy can build by name: one file each, one line each in catalog.cc.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "convoy/base/result.h"
+#include "convoy/graph/graph.h"
+
+namespace convoy::models {
+
+// What may vary in a model. Zero, or a shape without dimensions, means the kind's default.
+struct ModelRequest {
+  tensor::Shape input_shape = {};             // of one sample, {C, H, W}
+  std::int64_t classes = 0;                   // outputs of the last layer
+  double width = 1;                           // factor on the channels and features of hidden layers
+  std::vector<std::string> class_names = {};  // empty: none; else `classes` of them
+};
+
+struct ModelKind {
+  std::string_view name;
+  std::string_view description;  // one line
+  tensor::Shape default_input;
+  std::int64_t default_classes = 0;
+  // `request` is complete: no defaults are left in it.
+  base::Result<graph::Graph> (*build)(const ModelRequest& request);
+};
+
+// All of them, by ascending name.
+std::span<const ModelKind> catalog();
+
+// The graph of the model, or why there is none: an unknown name (the known ones are listed), a width that
+// is not positive, names that do not match the classes, an input that is too small for the model.
+base::Result<graph::Graph> build_model(std::string_view name, const ModelRequest& request = {});
+
+}  // namespace convoy::models
