@@ -23,9 +23,10 @@ class BasicView {
 
   BasicView() = default;
   BasicView(Void* data, DType type, Shape shape) : data_(data), type_(type), shape_(std::move(shape)) {}
-  BasicView(const BasicView<false>& other) requires is_const : data_(other.data()),
-                                                               type_(other.type()),
-                                                               shape_(other.shape()) {}
+  // A template, because a constructor of this form would hide the copy constructor of View.
+  template <bool other_is_const>
+  requires(is_const && !other_is_const) BasicView(const BasicView<other_is_const>& other)
+      : data_(other.data()), type_(other.type()), shape_(other.shape()) {}
 
   Void* data() const { return data_; }
   DType type() const { return type_; }

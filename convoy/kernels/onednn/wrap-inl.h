@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "convoy/kernels/family.h"
 #include "convoy/kernels/kernel.h"
 #include "oneapi/dnnl/dnnl.hpp"
 
@@ -28,9 +29,6 @@ Desc grouped_desc(const tensor::Shape& shape, std::int64_t groups);
 Desc any_desc(const dnnl::memory::dims& sizes);
 // The layout that orders `shape` as the descriptor does, canonical; none when a tag cannot say it.
 std::optional<Layout> layout_of(const tensor::Shape& shape, const Desc& desc);
-
-// Activations of one rank in one family: plain; channels innermost; channels in blocks of one vector.
-Layout activation_layout(const tensor::Shape& shape, LayoutFamily family);
 
 // Where the pointer of an argument comes from.
 struct Source {

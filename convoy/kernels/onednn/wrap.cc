@@ -143,20 +143,6 @@ std::optional<Layout> layout_of(const tensor::Shape& shape, const Desc& desc) {
   return canonical(shape, *layout);
 }
 
-Layout activation_layout(const tensor::Shape& shape, LayoutFamily family) {
-  if (family == LayoutFamily::plain || shape.rank() < 3) return Layout::plain();
-  std::string tag = "a";
-  if (family == LayoutFamily::blocked) tag += 'B';
-  for (int d = 2; d < shape.rank(); ++d) tag += static_cast<char>('a' + d);
-  if (family == LayoutFamily::channels_last) {
-    tag += 'b';
-  } else {
-    const bool wide = dnnl::get_effective_cpu_isa() >= dnnl::cpu_isa::avx512_core;
-    tag += wide ? "16b" : "8b";
-  }
-  return canonical(shape, Layout::parse(tag, shape.rank()).value());
-}
-
 Call& Call::add(int argument, const Desc& desc, Source source) {
   memories_.emplace_back(desc, engine_.engine, nullptr);
   arguments_.push_back({argument, memories_.back().get()});

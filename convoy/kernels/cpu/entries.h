@@ -1,0 +1,12 @@
+// The entries of this folder, one a file. catalog.cc lists them.
+#pragma once
+
+#include "convoy/kernels/kernel.h"
+
+namespace convoy::kernels::cpu {
+
+KernelEntry max_pool_entry();
+KernelEntry relu_entry();
+KernelEntry softmax_cross_entropy_loss_entry();
+
+}  // namespace convoy::kernels::cpu

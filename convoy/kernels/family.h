@@ -1,0 +1,16 @@
+// The layouts that a family of layouts stands for.
+#pragma once
+
+#include "convoy/kernels/kernel.h"
+
+namespace convoy::kernels {
+
+// Activations of one rank: plain; channels innermost; channels in blocks of one vector of this processor
+// (16 floats with AVX-512, else 8). Below rank 3 all are plain. Where a shape makes the result equal to
+// plain it keeps its own tag here; traits state the canonical one.
+Layout family_layout(int rank, LayoutFamily family);
+
+// The same for one shape, canonical.
+Layout activation_layout(const tensor::Shape& shape, LayoutFamily family);
+
+}  // namespace convoy::kernels
