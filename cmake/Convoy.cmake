@@ -2,7 +2,7 @@
 
 add_library(convoy_flags INTERFACE)
 target_compile_features(convoy_flags INTERFACE cxx_std_20)
-target_compile_options(convoy_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow
+target_compile_options(convoy_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers
                                               -Werror -fno-omit-frame-pointer
                                               $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>) # false on std::string, GCC 12
 target_include_directories(convoy_flags INTERFACE ${PROJECT_SOURCE_DIR})

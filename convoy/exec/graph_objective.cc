@@ -39,6 +39,12 @@ std::int64_t count_correct(const T* outputs, std::span<const std::int32_t> label
   return correct;
 }
 
+tensor::ParamLayout checked_layout(const graph::Graph& graph, const plan::Plan& plan, DType type) {
+  auto layout = plan::param_layout(graph, plan, type);
+  if (!layout) throw base::UsageError(base::str("this plan cannot run: ", layout.reason().text));
+  return std::move(layout).value();
+}
+
 class Objective final : public GraphObjective {
  public:
   Objective(const graph::Graph& graph, const plan::Plan& plan, const GraphObjectiveConfig& config,
@@ -47,7 +53,7 @@ class Objective final : public GraphObjective {
         plan_(plan),
         config_(config),
         catalog_(catalog),
-        layout_(graph.param_layout(config.type)),
+        layout_(checked_layout(graph, plan, config.type)),
         output_count_(graph.infer(1).values[static_cast<std::size_t>(graph.output())].count()) {}
 
   const tensor::ParamLayout& layout() const override { return layout_; }

@@ -28,7 +28,7 @@ AnyView cut(const ParamLayout& layout, int segment, const AnyView& arena) {
   using Byte = std::conditional_t<std::is_const_v<std::remove_pointer_t<decltype(arena.data())>>,
                                   const std::byte, std::byte>;
   return AnyView(static_cast<Byte*>(arena.data()) + s.offset * tensor::size_bytes(layout.type), layout.type,
-                 tensor::Shape(s.slice.extent));
+                 s.stored_shape());
 }
 
 class ArenaSource final : public ParamSource {
@@ -46,8 +46,7 @@ class ArenaSource final : public ParamSource {
 
 class ArenaGradientSink final : public GradientSink {
  public:
-  ArenaGradientSink(const ParamLayout& layout, const View& arena)
-      : layout_(layout), arena_(arena.data(), arena.type(), arena.shape()) {}
+  ArenaGradientSink(const ParamLayout& layout, const View& arena) : layout_(layout), arena_(arena) {}
   View buffer(int segment) override {
     CONVOY_CHECK(checked(layout_, segment).kind == SegmentKind::parameter, "a gradient of state");
     return segment_view(layout_, segment, arena_);
@@ -61,8 +60,7 @@ class ArenaGradientSink final : public GradientSink {
 
 class ArenaStateSink final : public StateSink {
  public:
-  ArenaStateSink(const ParamLayout& layout, const View& arena)
-      : layout_(layout), arena_(arena.data(), arena.type(), arena.shape()) {}
+  ArenaStateSink(const ParamLayout& layout, const View& arena) : layout_(layout), arena_(arena) {}
   View buffer(int segment) override {
     CONVOY_CHECK(checked(layout_, segment).kind == SegmentKind::state, "a parameter is no state");
     return segment_view(layout_, segment, arena_);

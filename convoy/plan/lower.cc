@@ -39,6 +39,11 @@ bool same_order(const Layout& a, const Layout& b, const Shape& shape) {
   return a == b || order_of(a, shape) == order_of(b, shape);
 }
 
+Layout stored_layout(const tensor::Segment& segment) {
+  if (segment.layout_tag == "plain") return Layout::plain();
+  return Layout::parse(segment.layout_tag, segment.global_shape.rank()).value();
+}
+
 // The places of one array: the same elements in one or more layouts.
 using Copies = std::vector<int>;
 
@@ -50,10 +55,8 @@ class Lowering {
       : graph_(graph), plan_(plan), catalog_(catalog), analysis_(graph, config) {
     program_.config = config;
     program_.graph_name = graph.name();
-    program_.layout = graph.param_layout(config.type);
     values_.resize(graph.values().size());
     gradients_.resize(graph.values().size());
-    for (auto& phase : segments_) phase.resize(program_.layout.segments.size());
     prepared_.resize(graph.layers().size());
     saved_.assign(graph.layers().size(), -1);
   }
@@ -62,6 +65,10 @@ class Lowering {
     if (plan_.layers.size() != graph_.layers().size())
       return base::Reason{base::str("the plan has ", plan_.layers.size(), " layers and the model ",
                                     graph_.layers().size(), ": it was made for another model")};
+    auto layout = param_layout(graph_, plan_, program_.config.type);
+    if (!layout) return layout.reason();
+    program_.layout = std::move(layout).value();
+    for (auto& phase : segments_) phase.resize(program_.layout.segments.size());
     prepare_kernels();
     if (refusal_) return *refusal_;
     declare_inputs();
@@ -204,7 +211,8 @@ class Lowering {
                      .region = region,
                      .segment = segment,
                      .shape = Shape(place.slice.extent),
-                     .type = program_.config.type});
+                     .type = program_.config.type,
+                     .layout = stored_layout(place)});
   }
 
   Step& add_step(StepKind kind, std::string label) {
@@ -397,7 +405,7 @@ class Lowering {
         continue;
       }
       const int target = segment_slot(Region::gradient, segment_of(i, k));
-      if (same_order(call.traits.params[k], Layout::plain(), param.shape)) {
+      if (same_order(call.traits.params[k], program_.slots[at(target)].layout, param.shape)) {
         operands.param_gradients.push_back(target);
         continue;
       }
@@ -438,6 +446,20 @@ class Lowering {
 };
 
 }  // namespace
+
+base::Result<tensor::ParamLayout> param_layout(const graph::Graph& graph, const Plan& plan, DType type) {
+  tensor::ParamLayout layout{.type = type};
+  for (tensor::Segment segment : graph.param_layout(type).segments) {
+    if (const auto found = plan.storage.find(segment.name); found != plan.storage.end()) {
+      const auto parsed = Layout::parse(found->second, segment.global_shape.rank());
+      if (!parsed) return base::Reason{base::str("storage of ", segment.name, ": ", parsed.reason().text)};
+      segment.layout_tag = found->second;
+      segment.count = parsed->storage_count(segment.global_shape);
+    }
+    layout.append(std::move(segment));
+  }
+  return layout;
+}
 
 base::Result<Program> lower(const graph::Graph& graph, const Plan& plan, const StepConfig& config,
                             const kernels::Catalog& catalog) {

@@ -17,4 +17,9 @@ namespace convoy::plan {
 base::Result<Program> lower(const graph::Graph& graph, const Plan& plan, const StepConfig& config,
                             const kernels::Catalog& catalog);
 
+// Where the plan puts parameters and state: graph order, plain but for plan.storage. Refuses a tag that is no
+// layout of its segment.
+base::Result<tensor::ParamLayout> param_layout(const graph::Graph& graph, const Plan& plan,
+                                               tensor::DType type);
+
 }  // namespace convoy::plan

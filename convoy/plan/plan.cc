@@ -1,16 +1,16 @@
 #include "convoy/plan/plan.h"
 
+#include <algorithm>
+#include <charconv>
+#include <iterator>
 #include <sstream>
+#include <utility>
 
 namespace convoy::plan {
 namespace {
 
 using kernels::Pass;
 constexpr Pass kPasses[] = {Pass::forward, Pass::backward_data, Pass::backward_weights, Pass::backward};
-
-base::Reason broken(int line, const std::string& problem) {
-  return {base::str("plan, line ", line, ": ", problem)};
-}
 
 // "onednn/blocked": the family stands behind the last slash.
 base::Result<Choice> parse_choice(std::string_view text) {
@@ -22,7 +22,7 @@ base::Result<Choice> parse_choice(std::string_view text) {
   return Choice{std::string(text.substr(0, slash)), *family};
 }
 
-base::Result<LayerPlan> parse_layer(const std::string& text, int line) {
+base::Result<LayerPlan> parse_layer(const std::string& text) {
   std::istringstream words(text);
   LayerPlan layer;
   words >> layer.layer;
@@ -32,17 +32,41 @@ base::Result<LayerPlan> parse_layer(const std::string& text, int line) {
       continue;
     }
     const auto equals = word.find('=');
-    bool known = false;
-    for (const Pass pass : kPasses) {
-      if (equals == std::string::npos || word.substr(0, equals) != kernels::name(pass)) continue;
-      const auto choice = parse_choice(std::string_view(word).substr(equals + 1));
-      if (!choice) return broken(line, choice.reason().text);
-      layer.passes[pass] = *choice;
-      known = true;
-    }
-    if (!known) return broken(line, base::str("'", word, "' is no pass=kernel/layout"));
+    const auto pass = std::find_if(std::begin(kPasses), std::end(kPasses), [&](Pass p) {
+      return equals != std::string::npos && word.substr(0, equals) == kernels::name(p);
+    });
+    if (pass == std::end(kPasses)) return base::Reason{base::str("'", word, "' is no pass=kernel/layout")};
+    const auto choice = parse_choice(std::string_view(word).substr(equals + 1));
+    if (!choice) return choice.reason();
+    layer.passes[*pass] = *choice;
   }
   return layer;
+}
+
+base::Verdict read_line(const std::string& keyword, const std::string& rest, Plan& plan) {
+  if (keyword == "layer") {
+    auto layer = parse_layer(rest);
+    if (!layer) return layer.reason();
+    plan.layers.push_back(std::move(layer).value());
+    return {};
+  }
+  if (keyword == "storage") {
+    const auto equals = rest.rfind('=');
+    if (equals == std::string::npos) return base::Reason{base::str("'", rest, "' is no segment=layout")};
+    plan.storage[rest.substr(0, equals)] = rest.substr(equals + 1);
+    return {};
+  }
+  if (keyword == "threads") {
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), plan.threads);
+    if (error != std::errc() || end != rest.data() + rest.size() || plan.threads < 1)
+      return base::Reason{base::str("'", rest, "' is no number of threads")};
+    return {};
+  }
+  if (keyword == "memory" && (rest == "shared" || rest == "separate")) {
+    plan.share_memory = rest == "shared";
+    return {};
+  }
+  return base::Reason{base::str("'", keyword, " ", rest, "' is neither layer, storage, threads nor memory")};
 }
 
 }  // namespace
@@ -52,34 +76,28 @@ std::string str(const Choice& choice) { return base::str(choice.entry, "/", kern
 std::string Plan::str() const {
   std::string text;
   for (const LayerPlan& layer : layers) {
-    text += layer.layer;
+    text += "layer " + layer.layer;
     if (layer.fused_into_producer) text += " fused";
     for (const auto& [pass, choice] : layer.passes)
       text += base::str(" ", kernels::name(pass), "=", plan::str(choice));
     text += "\n";
   }
-  return text + (share_memory ? "memory=shared\n" : "memory=separate\n");
+  for (const auto& [segment, tag] : storage) text += base::str("storage ", segment, "=", tag, "\n");
+  return text + base::str("threads ", threads, "\nmemory ", share_memory ? "shared" : "separate", "\n");
 }
 
 base::Result<Plan> Plan::parse(std::string_view text) {
   Plan plan;
   std::istringstream lines{std::string(text)};
   int number = 0;
-  bool memory_seen = false;
   for (std::string line; std::getline(lines, line);) {
+    const auto space = line.find(' ');
+    const std::string keyword = line.substr(0, space);
+    const std::string rest = space == std::string::npos ? std::string() : line.substr(space + 1);
+    if (const base::Verdict verdict = read_line(keyword, rest, plan); !verdict)
+      return base::Reason{base::str("plan, line ", number + 1, ": ", verdict.reason().text)};
     ++number;
-    if (line.empty()) continue;
-    if (memory_seen) return broken(number, "nothing may follow memory=…");
-    if (line == "memory=shared" || line == "memory=separate") {
-      plan.share_memory = line == "memory=shared";
-      memory_seen = true;
-      continue;
-    }
-    auto layer = parse_layer(line, number);
-    if (!layer) return layer.reason();
-    plan.layers.push_back(std::move(layer).value());
   }
-  if (!memory_seen) return broken(number, "it ends before memory=…");
   return plan;
 }
 

@@ -32,10 +32,15 @@ struct LayerPlan {
 // A resolved plan for every layer of a graph, in graph order.
 struct Plan {
   std::vector<LayerPlan> layers;
+  // Parameters that the arenas hold in another layout than the plain one, because all their kernels want it:
+  // segment name → layout tag. Checkpoints are plain whatever stands here.
+  std::map<std::string, std::string> storage;
+  int threads = 1;           // size of the compute team
   bool share_memory = true;  // values whose lifetimes do not overlap may lie in the same place
 
-  // "conv1 forward=onednn/blocked backward_weights=onednn/blocked\nrelu1 fused …", one line a layer, then
-  // "memory=shared|separate". parse reads it back.
+  // One line a layer ("conv1 forward=onednn/blocked backward_weights=onednn/blocked", "relu1 fused …"), one a
+  // stored segment ("storage conv1.weight=Acdb16a"), then "threads=2" and "memory=shared". parse reads it
+  // back.
   std::string str() const;
   static base::Result<Plan> parse(std::string_view text);
   friend bool operator==(const Plan&, const Plan&) = default;

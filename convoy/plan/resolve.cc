@@ -4,8 +4,10 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 
+#include "convoy/base/threads.h"
 #include "convoy/plan/analysis.h"
 #include "convoy/plan/estimate.h"
 #include "convoy/plan/lower.h"
@@ -27,6 +29,7 @@ class FamilyResolver {
   base::Result<Plan> run(std::vector<PassedOver>& passed_over) {
     Plan plan;
     plan.share_memory = request_.share_memory;
+    plan.threads = base::thread_count();
     const auto& layers = analysis_.graph().layers();
     for (int i = 0; i < static_cast<int>(layers.size()); ++i) {
       LayerPlan layer{.layer = layers[static_cast<std::size_t>(i)].name};
@@ -39,6 +42,7 @@ class FamilyResolver {
       plan.layers.push_back(std::move(layer));
     }
     if (request_.fuse) fuse(plan);
+    choose_storage(plan);
     return plan;
   }
 
@@ -141,6 +145,22 @@ class FamilyResolver {
       LayerPlan& relu = plan.layers[static_cast<std::size_t>(i)];
       relu.fused_into_producer = true;
       relu.passes.erase(Pass::forward);
+    }
+  }
+
+  // A parameter that every one of its kernels wants in the same layout is stored in it.
+  void choose_storage(Plan& plan) const {
+    for (int i = 0; i < static_cast<int>(plan.layers.size()); ++i) {
+      const graph::Signature& signature = analysis_.shapes().signatures[static_cast<std::size_t>(i)];
+      const LayerPlan& layer = plan.layers[static_cast<std::size_t>(i)];
+      std::map<std::string, std::set<std::string>> wanted;
+      for (const auto& [pass, choice] : layer.passes) {
+        const kernels::KernelTraits t = traits(i, pass, choice);
+        for (std::size_t k = 0; k < signature.params.size(); ++k)
+          wanted[layer.layer + "." + signature.params[k].name].insert(t.params[k].tag());
+      }
+      for (const auto& [segment, tags] : wanted)
+        if (tags.size() == 1 && *tags.begin() != "plain") plan.storage[segment] = *tags.begin();
     }
   }
 

@@ -23,21 +23,24 @@ std::string_view name(ParamRole role) {
   CONVOY_CHECK(false, "role ", static_cast<int>(role));
 }
 
-void ParamLayout::append_replicated(std::string name, Shape shape, SegmentKind kind, ParamRole role) {
-  CONVOY_CHECK(find(name) < 0, "segment ", name, " appended twice");
+void ParamLayout::append(Segment segment) {
+  CONVOY_CHECK(find(segment.name) < 0, "segment ", segment.name, " appended twice");
   const std::int64_t unit = kAlignment_bytes / size_bytes(type);
-  std::int64_t& extent = kind == SegmentKind::parameter ? parameter_extent : state_extent;
-  Segment segment{.name = std::move(name),
-                  .global_shape = shape,
-                  .slice = {std::vector<std::int64_t>(shape.sizes().size(), 0), shape.sizes()},
-                  .replica_group = {0},
-                  .kind = kind,
-                  .role = role,
-                  .offset = extent,
-                  .count = shape.count()};
+  std::int64_t& extent = segment.kind == SegmentKind::parameter ? parameter_extent : state_extent;
+  segment.offset = extent;
   extent += (segment.count + unit - 1) / unit * unit;
-  if (kind == SegmentKind::parameter) parameter_count += segment.count;
+  if (segment.kind == SegmentKind::parameter) parameter_count += Shape(segment.slice.extent).count();
   segments.push_back(std::move(segment));
+}
+
+void ParamLayout::append_replicated(std::string name, Shape shape, SegmentKind kind, ParamRole role) {
+  append({.name = std::move(name),
+          .global_shape = shape,
+          .slice = {std::vector<std::int64_t>(shape.sizes().size(), 0), shape.sizes()},
+          .replica_group = {0},
+          .kind = kind,
+          .role = role,
+          .count = shape.count()});
 }
 
 int ParamLayout::find(std::string_view wanted) const {

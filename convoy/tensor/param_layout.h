@@ -28,7 +28,8 @@ struct Slice {
 };
 
 // One parameter or state array. Its local elements lie dense and row-major in slice.extent from
-// `offset` on, unless layout_tag names a blocked layout of the same elements.
+// `offset` on, unless layout_tag names another layout of the same elements (kernels/layout.h has the
+// notation).
 struct Segment {
   std::string name;  // "<layer>.<parameter>", e.g. "conv1.weight"
   Shape global_shape;
@@ -38,7 +39,10 @@ struct Segment {
   ParamRole role = ParamRole::weight;
   std::string layout_tag = "plain";
   std::int64_t offset = 0;  // in elements, a multiple of 64 bytes
-  std::int64_t count = 0;   // local elements
+  std::int64_t count = 0;   // elements stored, the padding of a blocked layout included
+
+  // Of a view of what is stored: the slice's extent, or one dimension where the layout is not plain.
+  Shape stored_shape() const { return layout_tag == "plain" ? Shape(slice.extent) : Shape{count}; }
   friend bool operator==(const Segment&, const Segment&) = default;
 };
 
@@ -51,7 +55,9 @@ struct ParamLayout {
   std::int64_t parameter_extent = 0;  // elements of the parameter arena, padding included
   std::int64_t state_extent = 0;      // elements of the state arena, padding included
 
-  // Appends a segment held whole by this rank and gives it its place.
+  // Appends a segment and gives it its place; its offset is ignored, its name must be new.
+  void append(Segment segment);
+  // Appends a plain segment held whole by this rank.
   void append_replicated(std::string name, Shape shape, SegmentKind kind, ParamRole role);
   // Index of the segment, or -1.
   int find(std::string_view name) const;
