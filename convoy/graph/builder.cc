@@ -96,6 +96,7 @@ ValueId GraphBuilder::add(const LayerKind& kind, std::string name, const Attribu
   };
 
   if (!is_good_name(name)) return refuse("the name has blanks or punctuation");
+  if (name == "labels") return refuse("the name stands for the class indices");
   for (const Value& value : graph_.values_)
     if (value.name == name) return refuse("the name is taken");
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -138,8 +139,7 @@ base::Result<Graph> GraphBuilder::build() && {
   if (graph_.loss_ >= 0 && shape(graph_.loss_).rank() != 0)
     return refuse(base::str("the loss has shape ", shown(shape(graph_.loss_)), ", not scalar"));
   for (const std::string& name : graph_.class_names_)
-    if (name.empty() || name.find('\n') != std::string::npos)
-      return refuse("a class name is empty or has two lines");
+    if (name.find('\n') != std::string::npos) return refuse("a class name has two lines");
 
   std::vector<bool> needed(graph_.values_.size(), false);
   for (const ValueId root : {graph_.output_, graph_.loss_})

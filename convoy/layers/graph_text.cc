@@ -59,6 +59,9 @@ class Parser {
       text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
       if (const base::Verdict verdict = read(line); !verdict)
         return base::Reason{base::str("model text, line ", line_number_, ": ", verdict.reason().text)};
+      if (end == std::string_view::npos)
+        return base::Reason{
+            base::str("model text, line ", line_number_, ": it is cut, or its end is missing")};
     }
     if (!builder_) return base::Reason{"model text is empty"};
     if (!class_names_.empty()) builder_->set_class_names(std::move(class_names_));
