@@ -1,6 +1,7 @@
 // Labelled examples, read one at a time.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -52,6 +53,9 @@ struct DatasetKind {
   std::string_view name;         // "digits", "mnist", "cifar10"
   std::string_view description;  // one line for --help
   std::unique_ptr<Dataset> (*open)(const DatasetRequest&);
+  // What its examples look like, known without its files: {C, H, W}, and how many classes there are.
+  std::array<std::int64_t, 3> sample_shape = {};
+  std::int64_t classes = 0;
 };
 
 std::span<const DatasetKind> dataset_catalog();

@@ -88,8 +88,10 @@ TEST(Settings, ReachTheirOwnMember) {
     const base::Verdict verdict = setting.set(config, text);
     ASSERT_TRUE(verdict.ok()) << setting.name << " " << (verdict.ok() ? "" : verdict.reason().text);
     EXPECT_EQ(setting.get(config), text) << setting.name;
-    for (const Setting& other : settings())
-      if (&other != &setting) EXPECT_EQ(other.get(config), other.get(RunConfig())) << other.name;
+    for (const Setting& other : settings()) {
+      if (&other == &setting) continue;
+      EXPECT_EQ(other.get(config), other.get(RunConfig())) << setting.name << " changes " << other.name;
+    }
   }
 }
 
@@ -212,6 +214,8 @@ TEST(Nearest, CountsEdits) {
   EXPECT_EQ(edit_distance("kitten", "sitting"), 3);
   EXPECT_EQ(edit_distance("abc", ""), 3);
   EXPECT_EQ(edit_distance("flaw", "lawn"), 2);
+  EXPECT_EQ(edit_distance("trian", "train"), 1);
+  EXPECT_EQ(edit_distance("ca", "abc"), 3);
   EXPECT_EQ(nearest("tran", {"eval", "train", "predict"}), "train");
   EXPECT_EQ(nearest("zzz", {"eval", "train", "predict"}), "");
   EXPECT_EQ(nearest("", {"eval"}), "");

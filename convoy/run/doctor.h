@@ -1,6 +1,7 @@
 // What this machine and this build can do, and what is missing for what.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 

@@ -22,9 +22,16 @@ struct LayerReport {
 
 // Training memory by part, in the survey's letters; bytes.
 struct MemoryReport {
-  std::int64_t data = 0, weights = 0, weight_gradients = 0, optimizer = 0, workspace = 0;
-  std::int64_t arena = 0;           // activations and their gradients, as planned
-  std::int64_t arena_unshared = 0;  // what they would take without sharing
+  std::int64_t data = 0;                  // the input batch and its labels
+  std::int64_t weights = 0;               // W, running statistics included
+  std::int64_t weight_gradients = 0;      // ∇W
+  std::int64_t optimizer = 0;             // what the update rule keeps between steps
+  std::int64_t arena = 0;                 // D and ∇D: activations, their gradients, workspace; as planned
+  std::int64_t arena_unshared = 0;        // what these would take without sharing
+  std::int64_t activation_gradients = 0;  // ∇D: this part of arena_unshared
+  std::int64_t workspace = 0;  // the largest scratch, and what forward saves for backward; in the arena
+
+  std::int64_t total() const { return data + weights + weight_gradients + optimizer + arena; }
 };
 
 struct InspectReport {
@@ -38,11 +45,11 @@ struct InspectReport {
   MemoryReport memory;
   double predicted_step_seconds = 0;
   std::string graph_text, plan_text, program_text;
-  std::vector<std::string> passed_over;  // "conv1 forward: onednn/blocked: reason"
+  std::vector<std::string> passed_over;  // "conv1 forward: onednn: reason"
 };
 
 // Builds the config's model (for its data set's shape unless the data is unknown), resolves the plan and
-// lowers the training step. Throws UsageError.
+// lowers the training step, for the thread count that it sets as training would. Throws UsageError.
 InspectReport inspect(const RunConfig& config);
 
 }  // namespace convoy::run

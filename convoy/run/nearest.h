@@ -7,8 +7,8 @@
 
 namespace convoy::run {
 
-// Levenshtein's distance: the fewest insertions, deletions and substitutions of bytes that turn `a` into `b`.
-// Cost: |a| |b|.
+// The fewest insertions, deletions, substitutions and swaps of neighbouring bytes, none touched twice, that
+// turn `a` into `b` (the restricted distance of Damerau and Levenshtein). Cost: |a| |b|.
 int edit_distance(std::string_view a, std::string_view b);
 
 // The first of the `known` names at the smallest distance; empty if that exceeds a third of the name's

@@ -1,0 +1,75 @@
+#include "convoy/run/assemble.h"
+
+#include <vector>
+
+#include "convoy/base/check.h"
+#include "convoy/base/error.h"
+#include "convoy/base/threads.h"
+#include "convoy/data/dataset.h"
+#include "convoy/models/catalog.h"
+#include "convoy/run/nearest.h"
+
+namespace convoy::run {
+namespace {
+
+std::map<std::string, std::string> kernel_choices(std::string_view text) {
+  std::map<std::string, std::string> choices;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(','), text.size());
+    const std::string_view pair = text.substr(0, end);
+    const std::size_t equals = pair.find('=');
+    if (equals == std::string_view::npos)
+      throw base::UsageError(base::str("--kernels: '", pair, "' is no LAYER=KERNEL"));
+    const auto [place, is_new] =
+        choices.emplace(std::string(pair.substr(0, equals)), std::string(pair.substr(equals + 1)));
+    if (!is_new)
+      throw base::UsageError(base::str("--kernels names '", place->first, "' twice; give it one kernel"));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return choices;
+}
+
+}  // namespace
+
+int resolve_threads(const RunConfig& config) {
+  return config.threads > 0 ? config.threads : base::available_processors();
+}
+
+plan::PlanRequest plan_request(const RunConfig& config) {
+  plan::PlanRequest request;
+  if (config.layout != "auto") {
+    const auto family = kernels::parse_layout_family(config.layout);
+    if (!family) throw base::UsageError(base::str("--layout: ", family.reason().text));
+    request.layout = *family;
+  }
+  request.kernels = kernel_choices(config.kernels);
+  request.fuse = config.fuse;
+  request.share_memory = config.share_memory;
+  return request;
+}
+
+optim::UpdateConfig update_config(const RunConfig& config) {
+  optim::UpdateConfig update;
+  update.momentum = config.momentum;
+  update.epsilon = config.epsilon;
+  update.decay = config.decay;
+  update.beta1 = config.beta1;
+  update.beta2 = config.beta2;
+  return update;
+}
+
+graph::Graph build_configured_model(const RunConfig& config) {
+  models::ModelRequest request;
+  for (const data::DatasetKind& kind : data::dataset_catalog()) {
+    if (kind.name != config.data) continue;
+    request.input_shape = {kind.sample_shape[0], kind.sample_shape[1], kind.sample_shape[2]};
+    request.classes = kind.classes;
+  }
+  base::Result<graph::Graph> graph = models::build_model(config.model, request);
+  if (graph) return std::move(graph).value();
+  std::vector<std::string_view> names;
+  for (const models::ModelKind& kind : models::catalog()) names.push_back(kind.name);
+  throw base::UsageError(graph.reason().text + suggestion(config.model, names));
+}
+
+}  // namespace convoy::run

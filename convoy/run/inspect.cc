@@ -1,0 +1,116 @@
+#include "convoy/run/inspect.h"
+
+#include <set>
+
+#include "convoy/base/check.h"
+#include "convoy/base/error.h"
+#include "convoy/base/threads.h"
+#include "convoy/plan/estimate.h"
+#include "convoy/plan/lower.h"
+#include "convoy/plan/print.h"
+#include "convoy/plan/resolve.h"
+#include "convoy/run/assemble.h"
+#include "convoy/run/doctor.h"
+
+namespace convoy::run {
+namespace {
+
+constexpr std::int64_t kFloat_bytes = 4;
+
+// "onednn/blocked" where all passes agree, else "forward=… backward_data=…".
+std::string kernels_text(const plan::LayerPlan& layer) {
+  if (layer.fused_into_producer) return "fused into the layer before";
+  std::set<std::string> different;
+  std::string all;
+  for (const auto& [pass, choice] : layer.passes) {
+    different.insert(plan::str(choice));
+    all += base::str(all.empty() ? "" : " ", kernels::name(pass), "=", plan::str(choice));
+  }
+  return different.size() == 1 ? *different.begin() : all;
+}
+
+LayerReport describe(const graph::Layer& layer, const graph::Shapes& shapes,
+                     const graph::Signature& signature) {
+  LayerReport report;
+  report.name = layer.name;
+  report.op = layer.kind->op;
+  report.attributes = layer.attributes.str();
+  std::vector<tensor::Shape> inputs;
+  for (const graph::ValueId id : layer.inputs) inputs.push_back(shapes.values[static_cast<std::size_t>(id)]);
+  for (const tensor::Shape& shape : signature.outputs) {
+    report.output_shape += (report.output_shape.empty() ? "" : ", ") + shape.str();
+    report.output_bytes += shape.count() * kFloat_bytes;
+  }
+  for (const graph::ParamSpec& param : signature.params)
+    if (param.kind == tensor::SegmentKind::parameter) report.parameters += param.shape.count();
+  const graph::Work work = layer.kind->work(layer.attributes, inputs, signature);
+  report.macs = work.macs;
+  report.depth = work.depth;
+  return report;
+}
+
+void describe_layers(const graph::Graph& graph, const plan::Plan& plan, InspectReport& report) {
+  const graph::Shapes shapes = graph.infer(1);
+  for (std::size_t i = 0; i < graph.layers().size(); ++i) {
+    LayerReport layer = describe(graph.layers()[i], shapes, shapes.signatures[i]);
+    layer.kernels = kernels_text(plan.layers[i]);
+    report.parameters += layer.parameters;
+    report.macs += layer.macs;
+    report.layers.push_back(std::move(layer));
+  }
+  for (std::size_t i = 0; i < graph.values().size(); ++i)
+    if (!graph.values()[i].is_label) report.activation_bytes += shapes.values[i].count() * kFloat_bytes;
+}
+
+MemoryReport describe_memory(const plan::Program& program, const plan::Estimate& estimate, int slot_count) {
+  MemoryReport memory;
+  for (const plan::Slot& slot : program.slots)
+    if (slot.region == plan::Region::input || slot.region == plan::Region::labels) memory.data += slot.bytes;
+  memory.weights = (program.layout.parameter_extent + program.layout.state_extent) * kFloat_bytes;
+  memory.weight_gradients = program.layout.parameter_extent * kFloat_bytes;
+  memory.optimizer = program.layout.parameter_extent * kFloat_bytes * slot_count;
+  memory.arena = program.arena_bytes;
+  memory.arena_unshared = program.arena_bytes_unshared;
+  memory.activation_gradients = estimate.memory.activation_gradients;
+  memory.workspace = estimate.memory.workspace;
+  return memory;
+}
+
+// The value, or its reason as the user's mistake.
+template <class T>
+T require(base::Result<T> result) {
+  if (!result) throw base::UsageError(result.reason().text);
+  return std::move(result).value();
+}
+
+}  // namespace
+
+InspectReport inspect(const RunConfig& config) {
+  const int threads = resolve_threads(config);
+  base::set_thread_count(threads);
+  const graph::Graph graph = build_configured_model(config);
+  const auto rule = require(optim::make_update_rule(config.optimizer, update_config(config)));
+  const machine::Machine machine = describe_machine(threads);
+  const plan::StepConfig step = {.mode = plan::StepConfig::Mode::gradient, .batch = config.batch};
+  const plan::Resolution resolution =
+      require(plan::resolve(graph, plan_request(config), step, machine, kernels::catalog()));
+  const plan::Program program = require(plan::lower(graph, resolution.plan, step, kernels::catalog()));
+  const plan::Estimate estimate = plan::estimate(program, machine, kernels::catalog());
+
+  InspectReport report;
+  report.model = graph.name();
+  report.input_shape = graph.input_shape().str();
+  report.batch = config.batch;
+  report.predicted_step_seconds = estimate.seconds;
+  report.graph_text = graph.str();
+  report.plan_text = resolution.plan.str();
+  report.program_text = plan::print(program, true);
+  describe_layers(graph, resolution.plan, report);
+  report.memory = describe_memory(program, estimate, rule->slot_count());
+  for (const plan::PassedOver& passed : resolution.passed_over)
+    report.passed_over.push_back(
+        base::str(passed.layer, " ", kernels::name(passed.pass), ": ", passed.entry, ": ", passed.reason));
+  return report;
+}
+
+}  // namespace convoy::run

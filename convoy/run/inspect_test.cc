@@ -1,0 +1,102 @@
+#include "convoy/run/inspect.h"
+
+#include <gtest/gtest.h>
+
+#include "convoy/base/error.h"
+#include "convoy/run/assemble.h"
+
+namespace convoy::run {
+namespace {
+
+RunConfig lenet(std::int64_t batch) {
+  RunConfig config;
+  config.batch = batch;
+  config.threads = 1;
+  return config;
+}
+
+// 5·5·1·6+6 + 5·5·6·16+16 + 400·120+120 + 120·84+84 + 84·10+10 parameters (LeCun et al. 1998, fully connected
+// convolutions), and the products of the convolutions' output positions and filters.
+TEST(Inspect, CountsLenet5) {
+  const InspectReport report = inspect(lenet(64));
+  EXPECT_EQ(report.parameters, 61'706);
+  EXPECT_EQ(report.macs, 28 * 28 * 6 * 25 + 10 * 10 * 16 * 150 + 400 * 120 + 120 * 84 + 84 * 10);
+  EXPECT_EQ(report.input_shape, "1x28x28");
+  std::int64_t parameters = 0;
+  for (const LayerReport& layer : report.layers) {
+    parameters += layer.parameters;
+    EXPECT_FALSE(layer.kernels.empty() && layer.op != "Flatten") << layer.name;
+  }
+  EXPECT_EQ(parameters, report.parameters);
+  EXPECT_GT(report.predicted_step_seconds, 0);
+  EXPECT_FALSE(report.plan_text.empty());
+  EXPECT_FALSE(report.program_text.empty());
+}
+
+TEST(Inspect, MemoryFollowsBatchAndOptimizer) {
+  const InspectReport one = inspect(lenet(1));
+  RunConfig config = lenet(64);
+  config.optimizer = "adam";
+  const InspectReport many = inspect(config);
+  EXPECT_EQ(one.memory.data, 28 * 28 * 4 + 4);
+  EXPECT_EQ(many.memory.data, 64 * one.memory.data);
+  EXPECT_EQ(many.memory.weights, one.memory.weights);
+  EXPECT_GE(one.memory.weights, 61'706 * 4);
+  EXPECT_EQ(one.memory.optimizer, one.memory.weight_gradients);
+  EXPECT_EQ(many.memory.optimizer, 2 * many.memory.weight_gradients);
+  EXPECT_GT(many.memory.arena, one.memory.arena);
+  EXPECT_LT(many.memory.arena, many.memory.arena_unshared);
+  EXPECT_GT(many.memory.activation_gradients, 0);
+  config.share_memory = false;
+  const InspectReport unshared = inspect(config);
+  EXPECT_EQ(unshared.memory.arena, unshared.memory.arena_unshared);
+}
+
+TEST(Inspect, TakesTheShapeOfTheData) {
+  RunConfig config = lenet(2);
+  config.model = "mlp";
+  config.data = "cifar10";
+  EXPECT_EQ(inspect(config).input_shape, "3x32x32");
+  config.data = "something-else";
+  EXPECT_EQ(inspect(config).input_shape, "1x28x28");
+}
+
+std::string refusal(const RunConfig& config) {
+  try {
+    inspect(config);
+  } catch (const base::UsageError& error) {
+    return error.what();
+  }
+  ADD_FAILURE() << "accepted";
+  return {};
+}
+
+TEST(Inspect, RefusesWhatDoesNotExist) {
+  RunConfig config = lenet(2);
+  config.model = "lenet6";
+  EXPECT_NE(refusal(config).find("did you mean 'lenet5'?"), std::string::npos) << refusal(config);
+  config = lenet(2);
+  config.kernels = "conv1=warp";
+  EXPECT_NE(refusal(config).find("warp"), std::string::npos) << refusal(config);
+  config.kernels = "conv1=onednn,conv1=reference";
+  EXPECT_NE(refusal(config).find("twice"), std::string::npos);
+  config = lenet(2);
+  config.layout = "sideways";
+  EXPECT_NE(refusal(config).find("--layout"), std::string::npos);
+}
+
+TEST(Assemble, ReadsThePlanRequest) {
+  RunConfig config;
+  config.kernels = "conv1=reference,*=onednn";
+  config.layout = "plain";
+  config.fuse = false;
+  const plan::PlanRequest request = plan_request(config);
+  EXPECT_EQ(request.layout, kernels::LayoutFamily::plain);
+  EXPECT_EQ(request.kernels, (std::map<std::string, std::string>{{"conv1", "reference"}, {"*", "onednn"}}));
+  EXPECT_FALSE(request.fuse);
+  config.layout = "auto";
+  EXPECT_FALSE(plan_request(config).layout.has_value());
+}
+
+}  // namespace
+}  // namespace convoy::run
