@@ -43,7 +43,7 @@ class Prober {
         layout_(objective.layout()),
         batch_(batch),
         key_(key),
-        parameters_(config.parameters.data(), layout_.type, config.parameters.shape()),
+        parameters_(config.parameters),
         original_(layout_.type, tensor::Shape{layout_.parameter_extent}),
         gradient_(layout_.type, tensor::Shape{layout_.parameter_extent}),
         scratch_(layout_.type, tensor::Shape{layout_.parameter_extent}),

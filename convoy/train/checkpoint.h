@@ -27,21 +27,35 @@ struct Manifest {
 
 // DIR/step-000001234/{manifest.json, weights.safetensors, optimizer.safetensors}, where every file's SHA-256
 // and size stand in the manifest, written last. Written to a temporary directory, synced and renamed; then
-// DIR/latest (a file that holds the name) is replaced, and all but the newest `keep_last` are deleted.
-// Returns the directory. Throws base::FileError and leaves what was there before.
+// DIR/latest (a file that holds the name) is replaced, and all but this one and the `keep_last` - 1 newest of
+// the others are deleted. A checkpoint of the same step is replaced. What killed processes left half-written
+// is removed. Requires the lock of the run directory, and segments that this rank holds whole and plain.
+// Metrics that are not finite are left out, because JSON has no text for them. Returns the directory. Throws
+// base::FileError and leaves what was there before.
 std::string save_checkpoint(const std::string& dir, const Manifest& manifest, ParamStore& store,
                             const std::vector<std::string>& slot_names, int keep_last);
 
 // Reads and checks the manifest alone. `path` is a step directory, or a directory of them, whose latest
-// complete checkpoint is meant. Throws InputError (missing, cut, altered, newer format) with the file.
+// complete checkpoint is meant. Throws InputError (missing, cut, altered, newer format) with the file and
+// what to do.
 Manifest read_manifest(const std::string& path);
 
-// Loads weights and state (and slots, when the store has any and `with_optimizer`) into the store after
-// verifying checksums and that every segment is there with its shape. The store is untouched on failure.
-Manifest load_checkpoint(const std::string& path, ParamStore& store,
-                         const std::vector<std::string>& slot_names, bool with_optimizer);
+// What a checkpoint must fit, to be loaded.
+struct LoadConfig {
+  std::string model_hash;  // of the model that asks; empty: only segments and shapes must agree
+  std::string rule;        // the update rule, when training goes on; empty: weights and state only
+  std::vector<std::string> slot_names;  // of the rule, as many as the store has slots
+};
 
-// The newest complete checkpoint below `dir`, or none. Cut or altered ones are passed over with a warning.
+// Loads weights and state, and the slots when a rule is given, into the store after verifying checksums and
+// that every segment is there with its shape; then commits, so that the version changes. Throws InputError:
+// as read_manifest does, and for another model or rule, saying which and what to do. The store is untouched
+// on failure.
+Manifest load_checkpoint(const std::string& path, ParamStore& store, const LoadConfig& config);
+
+// The checkpoint that DIR/latest names, if it is complete, or else the complete one of the highest step, or
+// none. Cut or altered ones are passed over with a warning. One of a newer format is not: InputError, because
+// training would silently begin anew.
 std::optional<std::string> find_latest(const std::string& dir);
 
 }  // namespace convoy::train

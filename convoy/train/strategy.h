@@ -12,7 +12,7 @@
 #include "convoy/base/stop.h"
 #include "convoy/base/trace.h"
 #include "convoy/comm/transport.h"
-#include "convoy/data/loader.h"
+#include "convoy/data/batch_source.h"
 #include "convoy/optim/objective.h"
 #include "convoy/optim/schedule.h"
 #include "convoy/optim/update_rule.h"
@@ -52,7 +52,6 @@ struct StrategyConfig {
   std::uint64_t seed = 1;
   optim::Schedule schedule;
   double weight_decay = 0;  // of weights; biases, scales and shifts have none
-  bool fuse_update = true;  // element-wise rules run as soon as a segment's gradient is final
 };
 
 // Everything a strategy may use. References outlive the run; checkpointer and trace may be null.
@@ -78,8 +77,12 @@ struct Outcome {
 class Strategy {
  public:
   virtual ~Strategy() = default;
-  // Trains until total_steps or a stop request, which ends after the current step with a checkpoint. Throws
-  // base::DivergedError at the first loss that is not finite, before it spoils the store or a checkpoint.
+  // Trains until total_steps or a stop request, which ends after the current step with a checkpoint.
+  // Checkpoints are saved at the end of the run, of each epoch, every checkpoint_every_steps and on request.
+  // Deterministic as far as objective, rule and batches are: a run that is resumed from a checkpoint ends
+  // with the bits of an unbroken one. Throws base::DivergedError at the first loss that is not finite, before
+  // it spoils the store, and instead of saving weights that are not finite; UsageError for a world size that
+  // the strategy does not serve; and whatever the collaborators throw.
   virtual Outcome run(const StrategyConfig& config, Collaborators& collaborators) = 0;
 };
 
