@@ -55,19 +55,31 @@ using BackwardData = dnnl::convolution_backward_data;
 using BackwardWeights = dnnl::convolution_backward_weights;
 constexpr algorithm kDirect = algorithm::convolution_direct;
 
-Forward::primitive_desc describe_forward(const Geometry& g, const Candidate& c, prop_kind kind,
-                                         const dnnl::primitive_attr& attr, const Engine& engine) {
-  const auto desc = g.has_bias ? Forward::desc(kind, kDirect, c.input, c.weight, g.bias, c.output, g.strides,
-                                               g.dilates, g.pads_begin, g.pads_end)
-                               : Forward::desc(kind, kDirect, c.input, c.weight, c.output, g.strides,
-                                               g.dilates, g.pads_begin, g.pads_end);
-  return {desc, attr, engine.engine};
+Forward::desc forward_operation(const Geometry& g, const Candidate& c, prop_kind kind) {
+  if (g.has_bias)
+    return {kind,     kDirect,   c.input,   c.weight,     g.bias,
+            c.output, g.strides, g.dilates, g.pads_begin, g.pads_end};
+  return {kind, kDirect, c.input, c.weight, c.output, g.strides, g.dilates, g.pads_begin, g.pads_end};
+}
+
+BackwardWeights::desc weights_operation(const Geometry& g, const Candidate& c) {
+  if (g.has_bias)
+    return {kDirect, c.input, c.weight, g.bias, c.output, g.strides, g.dilates, g.pads_begin, g.pads_end};
+  return {kDirect, c.input, c.weight, c.output, g.strides, g.dilates, g.pads_begin, g.pads_end};
 }
 
 // The library wants the forward pass as a hint; in any layout it does.
 Forward::primitive_desc hint(const Geometry& g, const Engine& engine) {
   const Candidate any{any_desc(dims(g.input)), g.any_weight(), any_desc(dims(g.output))};
-  return describe_forward(g, any, prop_kind::forward_training, attributes(), engine);
+  return {forward_operation(g, any, prop_kind::forward_training), attributes(), engine.engine};
+}
+
+std::optional<Forward::primitive_desc> try_hint(const Geometry& g, const Engine& engine) {
+  try {
+    return hint(g, engine);
+  } catch (const dnnl::error&) {
+    return std::nullopt;
+  }
 }
 
 bool contains(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
@@ -87,15 +99,17 @@ struct Arrays {
 };
 
 // The first implementation of the candidates, in order, whose layouts are expressible; one that goes
-// through im2col and GEMM only where there is no other, the library's own reference never.
-template <class Description, class Describe>
+// through im2col and GEMM only where there is no other, the library's own reference never. The library's
+// iterator points to operation, attributes and hint, which therefore outlive it here and in the callers.
+template <class Description, class Operation, class Describe>
 std::optional<Found<Description>> find_implementation(const Geometry& g, const std::vector<Candidate>& list,
-                                                      const Describe& describe,
+                                                      const Operation& operation, const Describe& describe,
                                                       const Arrays<Description>& arrays) {
   for (const bool allow_gemm : {false, true}) {
     for (const Candidate& candidate : list) {
       try {
-        Description description = describe(candidate);
+        const auto wanted = operation(candidate);
+        Description description = describe(wanted);
         do {
           const std::string info = description.impl_info_str();
           if (contains(info, "ref") || (!allow_gemm && contains(info, "gemm:"))) continue;
@@ -129,12 +143,9 @@ std::vector<Candidate> candidates(const Problem& problem, const Geometry& g, con
   std::vector<Candidate> list;
   if (problem.pass != Pass::forward) {
     // The layouts that forward takes come first, so that its activations need no conversion.
-    try {
-      const auto forward = hint(g, engine);
-      list.push_back({forward.src_desc(), g.any_weight(), forward.dst_desc()});
-      list.push_back({any_desc(dims(g.input)), g.any_weight(), forward.dst_desc()});
-    } catch (const dnnl::error&) {
-      list.clear();
+    if (const auto forward = try_hint(g, engine)) {
+      list.push_back({forward->src_desc(), g.any_weight(), forward->dst_desc()});
+      list.push_back({any_desc(dims(g.input)), g.any_weight(), forward->dst_desc()});
     }
   }
   list.push_back({any_desc(dims(g.input)), g.any_weight(), any_desc(dims(g.output))});
@@ -144,11 +155,12 @@ std::vector<Candidate> candidates(const Problem& problem, const Geometry& g, con
 
 std::optional<Found<Forward::primitive_desc>> find_forward(const Problem& problem, const Geometry& g,
                                                            const Engine& engine) {
-  const auto kind = problem.training ? prop_kind::forward_training : prop_kind::forward_inference;
   using D = Forward::primitive_desc;
+  const auto kind = problem.training ? prop_kind::forward_training : prop_kind::forward_inference;
+  const dnnl::primitive_attr attr = attributes(problem.epilogue);
   return find_implementation<D>(
-      g, candidates(problem, g, engine),
-      [&](const Candidate& c) { return describe_forward(g, c, kind, attributes(problem.epilogue), engine); },
+      g, candidates(problem, g, engine), [&](const Candidate& c) { return forward_operation(g, c, kind); },
+      [&](const Forward::desc& operation) { return D(operation, attr, engine.engine); },
       {[](const D& d) { return d.src_desc(); }, [](const D& d) { return d.weights_desc(); },
        [](const D& d) { return d.dst_desc(); }});
 }
@@ -157,12 +169,16 @@ std::optional<Found<BackwardData::primitive_desc>> find_backward_data(const Prob
                                                                       const Geometry& g,
                                                                       const Engine& engine) {
   using D = BackwardData::primitive_desc;
+  const auto forward = try_hint(g, engine);
+  if (!forward) return std::nullopt;
+  const dnnl::primitive_attr attr = attributes();
   return find_implementation<D>(
       g, candidates(problem, g, engine),
       [&](const Candidate& c) {
-        return D({kDirect, c.input, c.weight, c.output, g.strides, g.dilates, g.pads_begin, g.pads_end},
-                 attributes(), engine.engine, hint(g, engine));
+        return BackwardData::desc(kDirect, c.input, c.weight, c.output, g.strides, g.dilates, g.pads_begin,
+                                  g.pads_end);
       },
+      [&](const BackwardData::desc& operation) { return D(operation, attr, engine.engine, *forward); },
       {[](const D& d) { return d.diff_src_desc(); }, [](const D& d) { return d.weights_desc(); },
        [](const D& d) { return d.diff_dst_desc(); }});
 }
@@ -171,16 +187,12 @@ std::optional<Found<BackwardWeights::primitive_desc>> find_backward_weights(cons
                                                                             const Geometry& g,
                                                                             const Engine& engine) {
   using D = BackwardWeights::primitive_desc;
-  const auto describe = [&](const Candidate& c) {
-    const auto description = g.has_bias
-                                 ? BackwardWeights::desc(kDirect, c.input, c.weight, g.bias, c.output,
-                                                         g.strides, g.dilates, g.pads_begin, g.pads_end)
-                                 : BackwardWeights::desc(kDirect, c.input, c.weight, c.output, g.strides,
-                                                         g.dilates, g.pads_begin, g.pads_end);
-    return D(description, attributes(), engine.engine, hint(g, engine));
-  };
+  const auto forward = try_hint(g, engine);
+  if (!forward) return std::nullopt;
+  const dnnl::primitive_attr attr = attributes();
   return find_implementation<D>(
-      g, candidates(problem, g, engine), describe,
+      g, candidates(problem, g, engine), [&](const Candidate& c) { return weights_operation(g, c); },
+      [&](const BackwardWeights::desc& operation) { return D(operation, attr, engine.engine, *forward); },
       {[](const D& d) { return d.src_desc(); }, [](const D& d) { return d.diff_weights_desc(); },
        [](const D& d) { return d.diff_dst_desc(); }});
 }

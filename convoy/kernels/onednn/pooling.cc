@@ -76,6 +76,16 @@ Backward::primitive_desc describe_backward(const Problem& problem, const Engine&
           describe_forward(problem, true, engine)};
 }
 
+// The layer divides by the taps within input and stated padding; the library knows the padding that we had
+// to enlarge.
+bool overhangs_counted_padding(const Problem& problem, const Geometry& g) {
+  if (g.kind != algorithm::pooling_avg_include_padding) return false;
+  const layers::Window window = layers::resolve_window(problem.attributes, problem.inputs[0]).value();
+  for (std::size_t d = 0; d < g.pads_end.size(); ++d)
+    if (g.pads_end[d] > window.pads_end[d]) return true;
+  return false;
+}
+
 base::Verdict supports(const Problem& problem) {
   if (auto verdict = check_common(problem, false); !verdict) return verdict;
   if (problem.pass != Pass::forward && problem.pass != Pass::backward_data)
@@ -91,6 +101,9 @@ base::Verdict supports(const Problem& problem) {
     if (g.pads_begin[d] >= extent || g.pads_end[d] >= extent)
       return base::Reason{base::str("oneDNN wants padding smaller than the window, in dimension ", d)};
   }
+  if (overhangs_counted_padding(problem, g))
+    return base::Reason{
+        "under ceil_mode the last window hangs over the padding: oneDNN would count what hangs over"};
   const Engine engine;
   return try_to([&] {
     problem.pass == Pass::forward ? static_cast<void>(describe_forward(problem, problem.training, engine))

@@ -1,0 +1,53 @@
+// Checks one prepared kernel against the float64 reference. For tests only.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "convoy/kernels/kernel.h"
+
+namespace convoy::kernels {
+
+// What the elements are drawn from.
+enum class TestData {
+  reals,           // uniform on [-1, 1]
+  small_integers,  // -3 … 3: sums of products are exact in float32 in every order
+};
+
+struct TestCase {
+  const graph::LayerKind* kind = nullptr;
+  graph::Attributes attributes;  // completed by problem()
+  std::vector<tensor::Shape> inputs;
+  Pass pass = Pass::forward;
+  LayoutFamily family = LayoutFamily::plain;
+  Epilogue epilogue = Epilogue::none;
+  bool training = true;
+  std::vector<bool> wanted = {};  // empty: every differentiable input
+  TestData data = TestData::reals;
+  int threads = 1;
+  std::uint64_t seed = 1;
+
+  Problem problem() const;
+  std::string str() const;
+};
+
+// Makes the entry's kernel for the case, runs it (for a backward pass behind the same entry's forward pass)
+// and compares everything that it writes with the reference:
+//   |result - reference| <= error_growth * epsilon * sum of absolute terms,
+// bit for bit where the data are small integers and the operator only adds, multiplies or selects. Outputs
+// start as NaN, workspace and saved as 0xA5, all between guard zones; padding must come out zero; a second
+// run, and one in place where that is allowed, must give the same bits. Returns what is wrong, or nothing.
+// Requires entry.supports(case.problem()).
+std::optional<std::string> find_fault(const KernelEntry& entry, const TestCase& test);
+
+// Allocations by operator new since the program began, on any thread.
+std::int64_t allocation_count();
+// Allocations during one warm call of the entry's kernel.
+std::int64_t allocations_of_run(const KernelEntry& entry, const TestCase& test);
+
+// Median microseconds of one warm call.
+double microseconds_of_run(const KernelEntry& entry, const TestCase& test, int repetitions);
+
+}  // namespace convoy::kernels
