@@ -45,13 +45,19 @@ float at_or_zero(const std::uint8_t* plane, const ImageSize& size, std::int64_t 
 std::uint8_t bilinear(const std::uint8_t* plane, const ImageSize& size, float x, float y) {
   if (!(x > -1 && y > -1 && x < static_cast<float>(size.width) && y < static_cast<float>(size.height)))
     return 0;
-  const float left = std::floor(x), top = std::floor(y);
-  const float u = x - left, v = y - top;
-  const auto x0 = static_cast<std::int64_t>(left), y0 = static_cast<std::int64_t>(top);
-  const float upper = (1 - u) * at_or_zero(plane, size, x0, y0) + u * at_or_zero(plane, size, x0 + 1, y0);
-  const float lower =
-      (1 - u) * at_or_zero(plane, size, x0, y0 + 1) + u * at_or_zero(plane, size, x0 + 1, y0 + 1);
-  return static_cast<std::uint8_t>((1 - v) * upper + v * lower + 0.5f);
+  const auto x0 = static_cast<std::int64_t>(x + 1) - 1, y0 = static_cast<std::int64_t>(y + 1) - 1;
+  const float u = x - static_cast<float>(x0), v = y - static_cast<float>(y0);
+  const auto blend = [&](float upper_left, float upper_right, float lower_left, float lower_right) {
+    const float upper = (1 - u) * upper_left + u * upper_right;
+    const float lower = (1 - u) * lower_left + u * lower_right;
+    return static_cast<std::uint8_t>((1 - v) * upper + v * lower + 0.5f);
+  };
+  if (x0 >= 0 && y0 >= 0 && x0 + 1 < size.width && y0 + 1 < size.height) {  // nearly always
+    const std::uint8_t* at = plane + y0 * size.width + x0;
+    return blend(at[0], at[1], at[size.width], at[size.width + 1]);
+  }
+  return blend(at_or_zero(plane, size, x0, y0), at_or_zero(plane, size, x0 + 1, y0),
+               at_or_zero(plane, size, x0, y0 + 1), at_or_zero(plane, size, x0 + 1, y0 + 1));
 }
 
 void check_pair(std::span<const std::uint8_t> source, const ImageSize& size, std::span<std::uint8_t> target) {
