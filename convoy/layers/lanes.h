@@ -23,8 +23,15 @@ void for_each_lane(const tensor::Shape& shape, int axis, Visit&& visit) {
     for (std::size_t i = 0; i < stride; ++i) visit(Lane{o * size * stride + i, stride, size});
 }
 
-// log(sum over j of exp(x[j])) along the lane; the largest is subtracted first, so nothing overflows.
-double log_sum_exp(std::span<const double> x, const Lane& lane);
+// log(sum over j of exp(x[j])) along a lane, kept in two parts: their sum would round away what small
+// probabilities of large scores need.
+struct LogSumExp {
+  double largest = 0;  // of x, so that no exponential overflows
+  double rest = 0;     // log(sum over j of exp(x[j] - largest)), from 0 to log(size)
+
+  double log_probability(double score) const { return (score - largest) - rest; }
+};
+LogSumExp log_sum_exp(std::span<const double> x, const Lane& lane);
 
 // Shape rule: the input's shape; `axis` must exist and not be the batch.
 base::Result<graph::Signature> infer_along_axis(const graph::Attributes& attributes,

@@ -27,8 +27,8 @@ void forward(const ReferenceArgs& args) {
   const auto x = f64(args.inputs[0]);
   const auto y = f64(args.outputs[0]);
   for_each_lane(args.inputs[0].shape(), axis_of(args), [&](const Lane& lane) {
-    const double normaliser = log_sum_exp(x, lane);
-    for (std::size_t j = 0; j < lane.size; ++j) y[lane[j]] = std::exp(x[lane[j]] - normaliser);
+    const LogSumExp normaliser = log_sum_exp(x, lane);
+    for (std::size_t j = 0; j < lane.size; ++j) y[lane[j]] = std::exp(normaliser.log_probability(x[lane[j]]));
   });
 }
 
@@ -37,11 +37,12 @@ void backward(const ReferenceArgs& args) {
   if (dx.empty()) return;
   const auto x = f64(args.inputs[0]), dy = f64(args.output_gradients[0]);
   for_each_lane(args.inputs[0].shape(), axis_of(args), [&](const Lane& lane) {
-    const double normaliser = log_sum_exp(x, lane);
+    const LogSumExp normaliser = log_sum_exp(x, lane);
     double sum = 0;
-    for (std::size_t j = 0; j < lane.size; ++j) sum += dy[lane[j]] * std::exp(x[lane[j]] - normaliser);
     for (std::size_t j = 0; j < lane.size; ++j)
-      dx[lane[j]] = std::exp(x[lane[j]] - normaliser) * (dy[lane[j]] - sum);
+      sum += dy[lane[j]] * std::exp(normaliser.log_probability(x[lane[j]]));
+    for (std::size_t j = 0; j < lane.size; ++j)
+      dx[lane[j]] = std::exp(normaliser.log_probability(x[lane[j]])) * (dy[lane[j]] - sum);
   });
 }
 

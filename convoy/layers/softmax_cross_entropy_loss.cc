@@ -7,12 +7,11 @@
 // The largest score is subtracted first, so that no exponential overflows.
 // Source: ONNX operator SoftmaxCrossEntropyLoss-13 with reduction "mean"; without weights, ignore_index
 // and the second output.
-#include <algorithm>
 #include <cmath>
 
 #include "convoy/base/check.h"
 #include "convoy/layers/catalog.h"
-#include "convoy/layers/support.h"
+#include "convoy/layers/lanes.h"
 
 namespace convoy::layers {
 namespace {
@@ -40,31 +39,26 @@ graph::Work work(const graph::Attributes&, std::span<const tensor::Shape> inputs
           .depth = 2 * ceil_log2(inputs[0][1]) + ceil_log2(inputs[0][0]) + 4};
 }
 
-std::span<const double> row(std::span<const double> scores, std::size_t n, std::size_t classes) {
-  return scores.subspan(n * classes, classes);
-}
-
-double log_sum_exp(std::span<const double> scores) {
-  const double largest = *std::max_element(scores.begin(), scores.end());
-  double sum = 0;
-  for (const double score : scores) sum += std::exp(score - largest);
-  return largest + std::log(sum);
-}
-
 std::size_t checked_label(std::int32_t label, std::size_t classes) {
   CONVOY_CHECK(label >= 0 && static_cast<std::size_t>(label) < classes, "label ", label, " of ", classes);
   return static_cast<std::size_t>(label);
 }
 
-void forward(const ReferenceArgs& args) {
-  const auto scores = f64(args.inputs[0]);
+// Calls visit(lane of the scores, label) for every sample.
+template <class Visit>
+void for_each_sample(const ReferenceArgs& args, Visit&& visit) {
   const auto labels = args.inputs[1].as<std::int32_t>();
   const std::size_t classes = at(args.inputs[0].shape()[1]);
+  for (std::size_t n = 0; n < labels.size(); ++n)
+    visit(Lane{.first = n * classes, .size = classes}, checked_label(labels[n], classes));
+}
+
+void forward(const ReferenceArgs& args) {
+  const auto scores = f64(args.inputs[0]);
   double sum = 0;
-  for (std::size_t n = 0; n < labels.size(); ++n) {
-    const auto x = row(scores, n, classes);
-    sum += log_sum_exp(x) - x[checked_label(labels[n], classes)];
-  }
+  for_each_sample(args, [&](const Lane& lane, std::size_t label) {
+    sum -= log_sum_exp(scores, lane).log_probability(scores[lane[label]]);
+  });
   f64(args.outputs[0])[0] = sum / static_cast<double>(args.context.global_batch);
 }
 
@@ -72,15 +66,13 @@ void backward(const ReferenceArgs& args) {
   const auto dx = wanted(args.input_gradients[0]);
   if (dx.empty()) return;
   const auto scores = f64(args.inputs[0]);
-  const auto labels = args.inputs[1].as<std::int32_t>();
-  const std::size_t classes = at(args.inputs[0].shape()[1]);
   const double scale = f64(args.output_gradients[0])[0] / static_cast<double>(args.context.global_batch);
-  for (std::size_t n = 0; n < labels.size(); ++n) {
-    const auto x = row(scores, n, classes);
-    const double normaliser = log_sum_exp(x);
-    for (std::size_t k = 0; k < classes; ++k) dx[n * classes + k] = scale * std::exp(x[k] - normaliser);
-    dx[n * classes + checked_label(labels[n], classes)] -= scale;
-  }
+  for_each_sample(args, [&](const Lane& lane, std::size_t label) {
+    const LogSumExp normaliser = log_sum_exp(scores, lane);
+    for (std::size_t k = 0; k < lane.size; ++k)
+      dx[lane[k]] = scale * std::exp(normaliser.log_probability(scores[lane[k]]));
+    dx[lane[label]] -= scale;
+  });
 }
 
 std::vector<graph::LayerSample> samples() {
