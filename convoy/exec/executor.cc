@@ -95,7 +95,9 @@ class Executor::Impl {
     if (step.kind == StepKind::convert) {
       const Slot& from = program_.slots[at(step.from)];
       const Slot& to = program_.slots[at(step.to)];
-      converters_[index] = kernels::make_converter({from.shape, from.type, from.layout, to.layout});
+      // Behind a view, a plain array has another shape than the one whose layout is blocked.
+      const tensor::Shape& shape = from.layout.is_plain() ? to.shape : from.shape;
+      converters_[index] = kernels::make_converter({shape, from.type, from.layout, to.layout});
     }
     if (step.kind != StepKind::compute) return;
     Call& call = calls_[index];
@@ -136,8 +138,9 @@ class Executor::Impl {
 
   template <class V>
   static void* checked(const V& view, const Slot& slot) {
-    CONVOY_CHECK(view.type() == slot.type && view.count() == slot.shape.count(), "slot ", slot.name,
-                 " wants ", slot.shape.str(), " and got ", view.shape().str());
+    CONVOY_CHECK(view.type() == slot.type && view.bytes() == slot.bytes, "slot ", slot.name, " wants ",
+                 slot.bytes, " bytes of ", tensor::name(slot.type), " and got ", view.bytes(), " of ",
+                 tensor::name(view.type()));
     return const_cast<void*>(static_cast<const void*>(view.data()));
   }
 

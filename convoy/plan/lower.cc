@@ -75,9 +75,9 @@ class Lowering {
     mark("forward");
     for (int i = 0; i < layer_count(); ++i)
       if (analysis_.needed(i)) lower_forward(i);
-    program_.output_slot = in_layout(values_[at(graph_.output())], Layout::plain(), "output");
+    program_.output_slot = value_in(graph_.output(), Layout::plain(), "output");
     if (program_.config.mode != Mode::predict && graph_.loss() >= 0)
-      program_.loss_slot = in_layout(values_[at(graph_.loss())], Layout::plain(), "loss");
+      program_.loss_slot = value_in(graph_.loss(), Layout::plain(), "loss");
     if (program_.config.mode == Mode::gradient) lower_gradient();
     mark("end");
     plan_memory(program_, plan_.share_memory);
@@ -223,14 +223,25 @@ class Lowering {
   void mark(const char* text) { add_step(StepKind::mark, text); }
 
   // A slot of `copies` in `layout`; adds the conversion if there is none. The copy is kept for later readers.
-  int in_layout(Copies& copies, const Layout& layout, const std::string& reader) {
+  // `shape` is the reader's: behind a view, a plain slot has another one.
+  int in_layout(Copies& copies, const Shape& shape, const Layout& layout, const std::string& reader) {
     for (const int slot : copies)
-      if (same_order(program_.slots[at(slot)].layout, layout, program_.slots[at(slot)].shape)) return slot;
+      if (same_order(program_.slots[at(slot)].layout, layout, shape)) return slot;
     const Slot source = program_.slots[at(copies.front())];
-    const int to = arena_slot(base::str(source.name, "@", layout.tag()), source.shape, layout);
+    const int to = arena_slot(base::str(source.name, "@", layout.tag()), shape, layout);
     convert(copies.front(), to, reader);
     copies.push_back(to);
     return to;
+  }
+
+  const Shape& shape_of(graph::ValueId value) const { return analysis_.shapes().values[at(value)]; }
+
+  int value_in(graph::ValueId value, const Layout& layout, const std::string& reader) {
+    return in_layout(values_[at(value)], shape_of(value), layout, reader);
+  }
+
+  int gradient_in(graph::ValueId value, const Layout& layout, const std::string& reader) {
+    return in_layout(gradients_[at(value)], shape_of(value), layout, reader);
   }
 
   void convert(int from, int to, const std::string& reader) {
@@ -260,7 +271,7 @@ class Lowering {
       step.segment = segment;
       step.backward = backward;
     }
-    return in_layout(copies, layout, reader);
+    return in_layout(copies, program_.slots[at(copies.front())].shape, layout, reader);
   }
 
   // --- forward ------------------------------------------------------------------------------------------
@@ -272,7 +283,7 @@ class Lowering {
       return;
     }
     if (node.kind->traits.is_view) {
-      values_[at(node.outputs[0])] = {in_layout(values_[at(node.inputs[0])], Layout::plain(), node.name)};
+      values_[at(node.outputs[0])] = {value_in(node.inputs[0], Layout::plain(), node.name)};
       return;
     }
     const int kernel = prepared_[at(i)].kernels.at(Pass::forward);
@@ -280,7 +291,7 @@ class Lowering {
     const std::string label = base::str(node.name, " forward");
     Operands operands;
     for (std::size_t k = 0; k < node.inputs.size(); ++k)
-      operands.inputs.push_back(in_layout(values_[at(node.inputs[k])], call.traits.inputs[k], label));
+      operands.inputs.push_back(value_in(node.inputs[k], call.traits.inputs[k], label));
     operands.params = parameters(i, call, /*backward=*/false, label);
     for (std::size_t k = 0; k < node.outputs.size(); ++k) {
       const int slot = arena_slot(graph_.values()[at(node.outputs[k])].name, call.problem.outputs[k],
@@ -338,7 +349,7 @@ class Lowering {
     const graph::Layer& node = layer(i);
     if (node.kind->traits.is_view) {
       if (analysis_.differentiated(node.inputs[0]))
-        contribute(node.inputs[0], in_layout(gradients_[at(node.outputs[0])], Layout::plain(), node.name));
+        contribute(node.inputs[0], gradient_in(node.outputs[0], Layout::plain(), node.name));
       return;
     }
     for (const Pass pass : analysis_.passes(i))
@@ -358,8 +369,7 @@ class Lowering {
     const std::string label = base::str(node.name, " ", kernels::name(pass));
     Operands operands;
     for (std::size_t k = 0; k < node.outputs.size(); ++k)
-      operands.output_gradients.push_back(
-          in_layout(gradients_[at(node.outputs[k])], call.traits.outputs[k], label));
+      operands.output_gradients.push_back(gradient_in(node.outputs[k], call.traits.outputs[k], label));
     forward_arrays(i, call, label, operands);
     operands.params = pass == Pass::backward_weights ? std::vector<int>(call.problem.params.size(), -1)
                                                      : parameters(i, call, /*backward=*/true, label);
@@ -388,12 +398,11 @@ class Lowering {
     for (std::size_t k = 0; k < node.inputs.size(); ++k)
       operands.inputs.push_back(
           call.traits.reads_inputs[k]
-              ? in_layout(values_[at(fused ? node.outputs[0] : node.inputs[k])], call.traits.inputs[k], label)
+              ? value_in(fused ? node.outputs[0] : node.inputs[k], call.traits.inputs[k], label)
               : -1);
     for (std::size_t k = 0; k < node.outputs.size(); ++k)
-      operands.outputs.push_back(call.traits.reads_outputs[k]
-                                     ? in_layout(values_[at(node.outputs[k])], call.traits.outputs[k], label)
-                                     : -1);
+      operands.outputs.push_back(
+          call.traits.reads_outputs[k] ? value_in(node.outputs[k], call.traits.outputs[k], label) : -1);
   }
 
   void parameter_gradients(int i, const KernelCall& call, Operands& operands,
@@ -426,7 +435,7 @@ class Lowering {
     }
     const std::string label = base::str(graph_.values()[at(value)].name, ".gradient sum");
     Copies addend = {slot};
-    const int from = in_layout(addend, program_.slots[at(gradient.front())].layout, label);
+    const int from = in_layout(addend, shape_of(value), program_.slots[at(gradient.front())].layout, label);
     Step& step = add_step(StepKind::reduce_into, label);
     step.from = from;
     step.to = gradient.front();
