@@ -17,7 +17,7 @@ using base::InputError;
 using base::str;
 using Sink = std::function<void(std::span<const std::byte>)>;
 
-constexpr std::size_t kPiece_bytes = std::size_t{1} << 18;
+constexpr std::size_t kPiece_bytes = std::size_t{1} << 16;
 constexpr std::uint64_t kXzMemory_bytes = std::uint64_t{256} << 20;  // xz -9 needs 65 MiB
 
 // The compressed bytes, a piece at a time.
