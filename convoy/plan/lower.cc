@@ -300,8 +300,8 @@ class Lowering {
       values_[at(node.outputs[k])] = {slot};
     }
     if (program_.config.mode == Mode::gradient) {
-      if (analysis_.passes(i).size() > 1)
-        operands.saved = saved_[at(i)] = raw_slot(node.name + ".saved", call.traits.saved_bytes);
+      // A kernel that saves does so whether or not this layer is differentiated.
+      operands.saved = saved_[at(i)] = raw_slot(node.name + ".saved", call.traits.saved_bytes);
       for (std::size_t k = 0; k < call.problem.params.size(); ++k)
         operands.next_state.push_back(call.problem.params[k].kind == SegmentKind::state
                                           ? segment_slot(Region::next_state, segment_of(i, k))

@@ -42,12 +42,12 @@ bool same(const Place& a, const Place& b) {
 
 // Whether a step may write `written` over its own operand `read`.
 bool may_alias(const Program& program, const Step& step, int read, int written) {
+  const std::vector<int> reads = step.reads();
+  if (std::count(reads.begin(), reads.end(), read) != 1) return false;
   if (step.kind == StepKind::reduce_into) return read == step.to && written == step.to;
   const InPlacePair pair = in_place_pair(program, step);
-  const std::vector<int> reads = step.reads();
   return pair.read == read && pair.written == written &&
-         same(place_of(program, read), place_of(program, written)) &&
-         std::count(reads.begin(), reads.end(), read) == 1;
+         same(place_of(program, read), place_of(program, written));
 }
 
 struct Access {

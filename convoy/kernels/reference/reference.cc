@@ -96,14 +96,15 @@ class CallViews {
     return wide;
   }
 
+  // An array that the pass does not need keeps its shape: definitions take sizes from it.
   ConstView read(const void* data, const tensor::Shape& shape) {
-    if (data == nullptr) return {};
+    if (data == nullptr) return {nullptr, DType::f64, shape};
     if (!narrow_) return {data, DType::f64, shape};
     return {widen(data, shape.count()), DType::f64, shape};
   }
 
   View reread(void* data, const tensor::Shape& shape) {
-    if (data == nullptr) return {};
+    if (data == nullptr) return {nullptr, DType::f64, shape};
     if (!narrow_) return {data, DType::f64, shape};
     return {widen(data, shape.count()), DType::f64, shape};
   }
