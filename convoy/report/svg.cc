@@ -1,0 +1,235 @@
+#include "convoy/report/svg.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "convoy/base/check.h"
+#include "convoy/report/text.h"
+
+namespace convoy::report {
+namespace {
+
+constexpr int kLeft = 58, kRight = 74, kBottom = 44;
+constexpr std::size_t kPointsWithValues = 60;  // more would be a smear of dots
+
+// A closed interval of data and where it lies on the page; logarithmic where asked.
+struct Axis {
+  double low = 0, high = 1;
+  double from = 0, to = 1;
+  bool is_log = false;
+
+  double place(double value) const {
+    const double share = is_log ? (std::log10(value) - std::log10(low)) / (std::log10(high) - std::log10(low))
+                                : (value - low) / (high - low);
+    return from + share * (to - from);
+  }
+};
+
+bool is_drawn(const Point& point, bool y_log) {
+  return std::isfinite(point.x) && std::isfinite(point.y) && (!y_log || point.y > 0);
+}
+
+struct Extent {
+  double low = std::numeric_limits<double>::infinity();
+  double high = -std::numeric_limits<double>::infinity();
+  void add(double value) {
+    low = std::min(low, value);
+    high = std::max(high, value);
+  }
+};
+
+// Widens an extent that is empty or a point, so that it has a length.
+Extent with_length(Extent extent, bool is_log) {
+  if (extent.low > extent.high) return is_log ? Extent{0.1, 1} : Extent{0, 1};
+  if (extent.low < extent.high) return extent;
+  if (is_log) return {extent.low / 2, extent.high * 2};
+  const double half = extent.low == 0 ? 0.5 : std::abs(extent.low) / 10;
+  return {extent.low - half, extent.high + half};
+}
+
+std::vector<double> log_ticks(double low, double high) {
+  std::vector<double> ticks;
+  const bool is_narrow = high / low < 30;
+  for (double decade = std::pow(10, std::floor(std::log10(low))); decade <= high; decade *= 10)
+    for (const double factor : {1.0, 2.0, 5.0})
+      if ((factor == 1 || is_narrow) && decade * factor >= low && decade * factor <= high)
+        ticks.push_back(decade * factor);
+  return ticks;
+}
+
+class Drawing {
+ public:
+  Drawing(const Chart& chart, bool with_style) : chart_(chart) {
+    top_ = chart.series.size() > 1 ? 62 : 44;
+    Extent x, y;
+    for (const Series& series : chart.series)
+      for (const Point& point : series.points)
+        if (is_drawn(point, chart.y_log)) {
+          x.add(point.x);
+          y.add(point.y);
+        }
+    x = with_length(x, false);
+    y = with_length(y, chart.y_log);
+    const double margin = chart.y_log ? 0 : (y.high - y.low) * 0.05;
+    const bool touches_zero = y.low >= 0 && y.low - margin < 0;
+    const bool touches_one = chart.y_percent && y.high <= 1 && y.high + margin > 1;
+    x_ = {x.low, x.high, kLeft, static_cast<double>(chart.width - kRight), false};
+    y_ = {touches_zero ? 0 : y.low - margin, touches_one ? 1 : y.high + margin,
+          static_cast<double>(chart.height - kBottom), static_cast<double>(top_), chart.y_log};
+    open(with_style);
+    draw_axes();
+    if (chart.series.size() > 1) draw_legend();
+    for (std::size_t i = 0; i < chart.series.size(); ++i) draw_series(i);
+    draw_end_labels();
+    out_ += "</svg>\n";
+  }
+
+  std::string take() { return std::move(out_); }
+
+ private:
+  template <class... Args>
+  void put(fmt::format_string<Args...> format, Args&&... args) {
+    out_ += fmt::format(format, std::forward<Args>(args)...);
+  }
+
+  void text(double x, double y, std::string_view css, std::string_view anchor, std::string_view content) {
+    put("<text x=\"{:.1f}\" y=\"{:.1f}\" class=\"{}\" text-anchor=\"{}\">{}</text>\n", x, y, css, anchor,
+        xml_escape(content));
+  }
+
+  void open(bool with_style) {
+    put("<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" "
+        "height=\"{1}\" role=\"img\" aria-label=\"{2}\">\n",
+        chart_.width, chart_.height, xml_escape(chart_.title));
+    if (with_style) put("<style>\n{}</style>\n", chart_style());
+    if (with_style) put("<rect class=\"c-page\" width=\"{}\" height=\"{}\"/>\n", chart_.width, chart_.height);
+    text(kLeft, 22, "c-title", "start", chart_.title);
+  }
+
+  std::string y_text(double value, double spacing) const {
+    if (!chart_.y_percent) return significant(value, 4);
+    return percent(value, spacing >= 0.00999 ? 0 : spacing >= 0.000999 ? 1 : 2);
+  }
+
+  void draw_axes() {
+    const std::vector<double> y_ticks =
+        chart_.y_log ? log_ticks(y_.low, y_.high) : nice_ticks(y_.low, y_.high, 5);
+    const double spacing = y_ticks.size() > 1 ? y_ticks[1] - y_ticks[0] : 1;
+    for (const double tick : y_ticks) {
+      const double y = y_.place(tick);
+      put("<path class=\"c-grid\" d=\"M{} {:.1f}H{}\"/>\n", kLeft, y, chart_.width - kRight);
+      text(kLeft - 8, y + 4, "c-tick", "end", y_text(tick, spacing));
+    }
+    const int bottom = chart_.height - kBottom;
+    put("<path class=\"c-axis\" d=\"M{} {}H{}\"/>\n", kLeft, bottom, chart_.width - kRight);
+    for (const double tick : nice_ticks(x_.low, x_.high, 8)) {
+      put("<path class=\"c-axis\" d=\"M{:.1f} {}v4\"/>\n", x_.place(tick), bottom);
+      text(x_.place(tick), bottom + 18, "c-tick", "middle", significant(tick, 6));
+    }
+    text((kLeft + chart_.width - kRight) / 2.0, chart_.height - 8, "c-label", "middle", chart_.x_label);
+    text(chart_.width - 8, 22, "c-label", "end", chart_.y_label);
+  }
+
+  void draw_legend() {
+    double x = kLeft;
+    for (std::size_t i = 0; i < chart_.series.size(); ++i) {
+      put("<path class=\"c-line c-{}\" d=\"M{:.1f} 40h18\"/>\n", i + 1, x);
+      text(x + 24, 44, "c-label", "start", chart_.series[i].name);
+      x += 24 + 7.0 * display_width(chart_.series[i].name) + 22;
+    }
+  }
+
+  void draw_series(std::size_t index) {
+    const Series& series = chart_.series[index];
+    std::string path;
+    bool is_new = true;
+    for (const Point& point : series.points) {
+      if (!is_drawn(point, chart_.y_log)) {
+        is_new = true;
+        continue;
+      }
+      path += fmt::format("{}{:.1f} {:.1f}", is_new ? "M" : "L", x_.place(point.x), y_.place(point.y));
+      is_new = false;
+    }
+    if (!path.empty()) put("<path class=\"c-line c-{}\" d=\"{}\"/>\n", index + 1, path);
+    if (series.points.size() > kPointsWithValues) return;
+    for (const Point& point : series.points)
+      if (is_drawn(point, chart_.y_log))
+        put("<circle class=\"c-dot c-{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4\"><title>{}: {} at {} {}</title>"
+            "</circle>\n",
+            index + 1, x_.place(point.x), y_.place(point.y), xml_escape(series.name), y_text(point.y, 0),
+            xml_escape(chart_.x_label), significant(point.x, 6));
+  }
+
+  // The last value of each line, behind it, moved apart where they would overlap.
+  void draw_end_labels() {
+    constexpr double kApart = 15;
+    struct Label {
+      double y;
+      std::string text;
+    };
+    std::vector<Label> labels;
+    for (const Series& series : chart_.series) {
+      const auto last = std::find_if(series.points.rbegin(), series.points.rend(),
+                                     [this](const Point& point) { return is_drawn(point, chart_.y_log); });
+      if (last == series.points.rend()) continue;
+      labels.push_back({y_.place(last->y), chart_.y_percent ? percent(last->y, 2) : significant(last->y, 3)});
+    }
+    std::sort(labels.begin(), labels.end(), [](const Label& a, const Label& b) { return a.y < b.y; });
+    for (std::size_t i = 1; i < labels.size(); ++i)
+      labels[i].y = std::max(labels[i].y, labels[i - 1].y + kApart);
+    for (const Label& label : labels)
+      text(chart_.width - kRight + 8, label.y + 4, "c-end", "start", label.text);
+  }
+
+  const Chart& chart_;
+  int top_ = 0;
+  Axis x_, y_;
+  std::string out_;
+};
+
+}  // namespace
+
+std::vector<double> nice_ticks(double low, double high, int count) {
+  CONVOY_CHECK(low < high && count >= 1, "no ticks for ", low, " … ", high);
+  const double raw = (high - low) / count;
+  const double power = std::pow(10, std::floor(std::log10(raw)));
+  const double fraction = raw / power;
+  const double step = (fraction < 1.5 ? 1 : fraction < 3.5 ? 2 : fraction < 7.5 ? 5 : 10) * power;
+  std::vector<double> ticks;
+  const double slack = step * 1e-9;
+  for (double index = std::ceil((low - slack) / step); index * step <= high + slack; ++index)
+    ticks.push_back(index == 0 ? 0 : index * step);
+  return ticks;
+}
+
+std::string_view chart_style() {
+  return R"(.chart { --c-page: #fcfcfb; --c-text: #0b0b0b; --c-quiet: #52514e; --c-grid: #e6e5e1; --c-axis: #a3a29d;
+  --c-1: #2a78d6; --c-2: #d9582b; --c-3: #1a8f66; --c-4: #7f56c9; font-family: system-ui, sans-serif; }
+@media (prefers-color-scheme: dark) { .chart { --c-page: #1a1a19; --c-text: #ffffff; --c-quiet: #c3c2b7;
+  --c-grid: #33332f; --c-axis: #6b6a64; --c-1: #4c94ea; --c-2: #ef7f55; --c-3: #35b887; --c-4: #a88ae6; } }
+.c-page { fill: var(--c-page); }
+.c-title { font-size: 15px; font-weight: 600; fill: var(--c-text); }
+.c-label, .c-tick { font-size: 12px; fill: var(--c-quiet); }
+.c-tick, .c-end { font-variant-numeric: tabular-nums; }
+.c-end { font-size: 12px; font-weight: 600; fill: var(--c-text); }
+.c-grid { stroke: var(--c-grid); fill: none; }
+.c-axis { stroke: var(--c-axis); fill: none; }
+.c-line { fill: none; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
+.c-dot { stroke: var(--c-page); stroke-width: 2; }
+.c-line.c-1 { stroke: var(--c-1); } .c-dot.c-1 { fill: var(--c-1); }
+.c-line.c-2 { stroke: var(--c-2); } .c-dot.c-2 { fill: var(--c-2); }
+.c-line.c-3 { stroke: var(--c-3); } .c-dot.c-3 { fill: var(--c-3); }
+.c-line.c-4 { stroke: var(--c-4); } .c-dot.c-4 { fill: var(--c-4); }
+)";
+}
+
+std::string svg(const Chart& chart, bool with_style) {
+  CONVOY_CHECK(chart.series.size() <= kMaxSeries, chart.series.size(), " series in one chart");
+  return Drawing(chart, with_style).take();
+}
+
+}  // namespace convoy::report
