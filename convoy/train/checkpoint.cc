@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
+#include <span>
 #include <string_view>
 
 #include "convoy/base/check.h"
@@ -17,7 +18,6 @@
 #include "convoy/io/atomic_file.h"
 #include "convoy/io/file.h"
 #include "convoy/io/safetensors.h"
-#include "convoy/optim/arena_sinks.h"
 #include "convoy/train/manifest_file.h"
 
 namespace convoy::train {
@@ -58,54 +58,61 @@ std::vector<std::string> list_steps(const std::string& dir) {
   return names;
 }
 
-struct NamedView {
-  std::string name;
-  tensor::ConstView view;
+// The segments of one kind of one arena, as one file's tensors.
+struct Group {
+  SegmentKind kind;
+  std::span<const float> arena;
+  std::string prefix;  // of the tensors' names
 };
 
-FileRecord write_tensors(const std::string& path, const std::vector<NamedView>& tensors,
+// Calls visit(group, segment) in the order of the file.
+template <class Visit>
+void for_each_segment(const tensor::ParamLayout& layout, const std::vector<Group>& groups,
+                      const Visit& visit) {
+  for (const Group& group : groups)
+    for (const tensor::Segment& segment : layout.segments)
+      if (segment.kind == group.kind) visit(group, segment);
+}
+
+// Writes segments in their plain layout, one at a time, so that translating needs memory for the largest
+// only.
+FileRecord write_tensors(const std::string& path, const ParamStore& store, const std::vector<Group>& groups,
                          const Manifest& manifest) {
   std::vector<io::TensorSpec> specs;
-  for (const NamedView& t : tensors) specs.push_back({t.name, t.view.type(), t.view.shape()});
+  for_each_segment(store.layout(), groups, [&](const Group& group, const tensor::Segment& segment) {
+    CONVOY_CHECK(segment.slice.extent == segment.global_shape.sizes(), segment.name, " is sharded");
+    specs.push_back({group.prefix + segment.name, tensor::DType::f32, segment.global_shape});
+  });
   io::SafetensorsWriter writer(path, std::move(specs),
                                {{"convoy.format", std::to_string(manifest.format)},
                                 {"convoy.step", std::to_string(manifest.step)},
                                 {"convoy.model_hash", manifest.model_hash}});
-  for (const NamedView& t : tensors) writer.write(t.view);
+  std::vector<float> plain;
+  for_each_segment(store.layout(), groups, [&](const Group& group, const tensor::Segment& segment) {
+    std::span<const float> elements = group.arena.subspan(static_cast<std::size_t>(segment.offset),
+                                                          static_cast<std::size_t>(segment.count));
+    if (segment.layout_tag != "plain") {
+      plain.resize(static_cast<std::size_t>(segment.global_shape.count()));
+      store.codec()->to_plain(segment, elements, plain);
+      elements = plain;
+    }
+    writer.write({elements.data(), tensor::DType::f32, segment.global_shape});
+  });
   const std::string sum = writer.commit();
   return {.size_bytes = io::open_file(path)->size_bytes(), .sha256 = sum};
-}
-
-tensor::ConstView arena_view(std::span<const float> arena) {
-  return {arena.data(), tensor::DType::f32, tensor::Shape{static_cast<std::int64_t>(arena.size())}};
-}
-
-// One view a segment of `kind`, named with `prefix`.
-void append_segments(const tensor::ParamLayout& layout, SegmentKind kind, std::span<const float> arena,
-                     const std::string& prefix, std::vector<NamedView>& views) {
-  for (std::size_t s = 0; s < layout.segments.size(); ++s) {
-    const tensor::Segment& segment = layout.segments[s];
-    if (segment.kind != kind) continue;
-    CONVOY_CHECK(segment.slice.extent == segment.global_shape.sizes() && segment.layout_tag == "plain",
-                 segment.name, " is sharded or blocked");
-    views.push_back(
-        {prefix + segment.name, optim::segment_view(layout, static_cast<int>(s), arena_view(arena))});
-  }
 }
 
 FileRecords write_files(const std::string& into, const Manifest& manifest, ParamStore& store,
                         const std::vector<std::string>& slot_names) {
   FileRecords files;
-  std::vector<NamedView> weights;
-  append_segments(store.layout(), SegmentKind::parameter, store.parameters(), "", weights);
-  append_segments(store.layout(), SegmentKind::state, store.state(), "", weights);
-  files[kWeightsFile] = write_tensors(io::join_path(into, kWeightsFile), weights, manifest);
+  const std::vector<Group> weights = {{SegmentKind::parameter, store.parameters(), ""},
+                                      {SegmentKind::state, store.state(), ""}};
+  files[kWeightsFile] = write_tensors(io::join_path(into, kWeightsFile), store, weights, manifest);
   if (slot_names.empty()) return files;
-  std::vector<NamedView> slots;
+  std::vector<Group> slots;
   for (std::size_t k = 0; k < slot_names.size(); ++k)
-    append_segments(store.layout(), SegmentKind::parameter, store.slot(static_cast<int>(k)),
-                    slot_names[k] + "/", slots);
-  files[kOptimizerFile] = write_tensors(io::join_path(into, kOptimizerFile), slots, manifest);
+    slots.push_back({SegmentKind::parameter, store.slot(static_cast<int>(k)), slot_names[k] + "/"});
+  files[kOptimizerFile] = write_tensors(io::join_path(into, kOptimizerFile), store, slots, manifest);
   return files;
 }
 

@@ -1,13 +1,13 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <span>
 #include <string_view>
 
 #include "convoy/base/check.h"
 #include "convoy/base/error.h"
 #include "convoy/io/file.h"
 #include "convoy/io/safetensors.h"
-#include "convoy/optim/arena_sinks.h"
 #include "convoy/train/checkpoint.h"
 #include "convoy/train/manifest_file.h"
 
@@ -58,15 +58,17 @@ class Stage {
   Stage(const std::string& step_directory, const StoredManifest& stored, const char* file)
       : path_(io::join_path(step_directory, file)), reader_(open(path_, stored, file)) {}
 
-  // All segments of `kind`, named with `prefix`.
-  Tensor read(const ParamLayout& layout, SegmentKind kind, const std::string& prefix) {
+  // All segments of `kind`, named with `prefix`, in the layouts in which the store keeps them.
+  Tensor read(const ParamStore& store, SegmentKind kind, const std::string& prefix) {
+    const ParamLayout& layout = store.layout();
     Tensor arena(DType::f32,
                  Shape{kind == SegmentKind::parameter ? layout.parameter_extent : layout.state_extent});
     arena.fill_zero();
-    for (std::size_t s = 0; s < layout.segments.size(); ++s)
-      if (layout.segments[s].kind == kind)
-        read_segment(layout.segments[s], prefix,
-                     optim::segment_view(layout, static_cast<int>(s), arena.view()));
+    for (const Segment& segment : layout.segments)
+      if (segment.kind == kind)
+        read_segment(segment, store.codec(), prefix,
+                     arena.as<float>().subspan(static_cast<std::size_t>(segment.offset),
+                                               static_cast<std::size_t>(segment.count)));
     return arena;
   }
 
@@ -87,9 +89,9 @@ class Stage {
     return io::SafetensorsReader(path);
   }
 
-  void read_segment(const Segment& segment, const std::string& prefix, const tensor::View& out) {
-    CONVOY_CHECK(segment.slice.extent == segment.global_shape.sizes() && segment.layout_tag == "plain",
-                 segment.name, " is sharded or blocked");
+  void read_segment(const Segment& segment, const SegmentCodec* codec, const std::string& prefix,
+                    std::span<float> out) {
+    CONVOY_CHECK(segment.slice.extent == segment.global_shape.sizes(), segment.name, " is sharded");
     const std::string name = prefix + segment.name;
     const io::StoredTensor* stored = reader_.find(name);
     if (stored == nullptr)
@@ -98,8 +100,14 @@ class Stage {
       throw InputError(
           path_, fmt::format("{} is {} {}, this model's is f32 {}; choose the model it was saved from", name,
                              tensor::name(stored->type), stored->shape.str(), segment.global_shape.str()));
-    reader_.read(*stored, out);
     used_.push_back(name);
+    if (segment.layout_tag == "plain") {
+      reader_.read(*stored, {out.data(), DType::f32, segment.global_shape});
+      return;
+    }
+    Tensor plain(DType::f32, segment.global_shape);
+    reader_.read(*stored, plain.view());
+    codec->from_plain(segment, plain.as<float>(), out);
   }
 
   std::string path_;
@@ -124,8 +132,8 @@ Manifest load_checkpoint(const std::string& path, ParamStore& store, const LoadC
   verify_files(step_directory, stored.files);
 
   Stage weights(step_directory, stored, kWeightsFile);
-  const Tensor parameters = weights.read(store.layout(), SegmentKind::parameter, "");
-  const Tensor state = weights.read(store.layout(), SegmentKind::state, "");
+  const Tensor parameters = weights.read(store, SegmentKind::parameter, "");
+  const Tensor state = weights.read(store, SegmentKind::state, "");
   weights.check_all_used();
   std::vector<Tensor> slots;
   if (!config.rule.empty() && store.slot_count() > 0) {
@@ -133,7 +141,7 @@ Manifest load_checkpoint(const std::string& path, ParamStore& store, const LoadC
                  " slot names for ", store.slot_count());
     Stage optimizer(step_directory, stored, kOptimizerFile);
     for (const std::string& name : config.slot_names)
-      slots.push_back(optimizer.read(store.layout(), SegmentKind::parameter, name + "/"));
+      slots.push_back(optimizer.read(store, SegmentKind::parameter, name + "/"));
     optimizer.check_all_used();
   }
 

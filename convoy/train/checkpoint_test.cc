@@ -55,7 +55,7 @@ void fill_segments(ParamStore& store, SegmentKind kind, std::span<float> arena, 
 
 std::unique_ptr<ParamStore> random_store(std::uint64_t seed,
                                          const tensor::ParamLayout& layout = small_net()) {
-  auto store = make_local_store(layout, 2, 0);
+  auto store = make_local_store({.layout = layout, .slot_count = 2});
   base::RandomStream random(seed, base::Purpose::test, 0, 0);
   fill_segments(*store, SegmentKind::parameter, store->parameters(), random);
   fill_segments(*store, SegmentKind::state, store->state(), random);
@@ -150,7 +150,8 @@ TEST_F(Checkpoint, ComesBackBitForBit) {
 TEST_F(Checkpoint, WeightsAloneLoadIntoAStoreWithoutSlots) {
   const auto saved = random_store(1);
   save_checkpoint(dir, manifest_of(5), *saved, kSlots, 3);
-  const auto loaded = make_local_store(small_net(), 0, 0);
+  const tensor::ParamLayout net = small_net();
+  const auto loaded = make_local_store({.layout = net});
   load_checkpoint(dir, *loaded, kWeightsOnly);
   EXPECT_TRUE(
       std::equal(loaded->parameters().begin(), loaded->parameters().end(), saved->parameters().begin()));
@@ -316,6 +317,7 @@ class FailingStore final : public ParamStore {
  public:
   FailingStore(ParamStore& store, std::function<void()> fail) : store_(store), fail_(std::move(fail)) {}
   const tensor::ParamLayout& layout() const override { return store_.layout(); }
+  const SegmentCodec* codec() const override { return store_.codec(); }
   std::uint64_t version() const override { return store_.version(); }
   optim::ParamSource& source() override { return store_.source(); }
   optim::GradientSink& gradient_sink() override { return store_.gradient_sink(); }
@@ -398,6 +400,61 @@ TEST_F(Checkpoint, APlaceThatCannotBeWrittenIsAFileError) {
   ASSERT_EQ(::chmod(dir.c_str(), 0555), 0);
   EXPECT_THROW(save(1), base::FileError);
   ::chmod(dir.c_str(), 0755);
+}
+
+// Stores a matrix transposed and padded to `count`, as a blocked layout might.
+class TransposingCodec final : public SegmentCodec {
+ public:
+  void to_plain(const tensor::Segment& segment, std::span<const float> stored,
+                std::span<float> plain) const override {
+    for_each(segment, [&](std::size_t p, std::size_t s) { plain[p] = stored[s]; });
+  }
+  void from_plain(const tensor::Segment& segment, std::span<const float> plain,
+                  std::span<float> stored) const override {
+    std::fill(stored.begin(), stored.end(), 0.0f);
+    for_each(segment, [&](std::size_t p, std::size_t s) { stored[s] = plain[p]; });
+  }
+
+ private:
+  template <class Visit>
+  static void for_each(const tensor::Segment& segment, const Visit& visit) {
+    const auto rows = static_cast<std::size_t>(segment.global_shape[0]);
+    const auto columns = static_cast<std::size_t>(segment.global_shape[1]);
+    for (std::size_t r = 0; r < rows; ++r)
+      for (std::size_t c = 0; c < columns; ++c) visit(r * columns + c, c * rows + r);
+  }
+};
+
+tensor::ParamLayout transposed_layout() {
+  tensor::ParamLayout layout;
+  tensor::Segment segment{.name = "fc.weight",
+                          .global_shape = {2, 3},
+                          .slice = {{0, 0}, {2, 3}},
+                          .replica_group = {0},
+                          .layout_tag = "ba",
+                          .count = 10};
+  layout.append(segment);
+  return layout;
+}
+
+TEST_F(Checkpoint, FilesArePlainWhateverTheStorage) {
+  const tensor::ParamLayout blocked = transposed_layout();
+  const auto codec = std::make_shared<TransposingCodec>();
+  const auto store = make_local_store({.layout = blocked, .codec = codec});
+  const std::vector<float> stored = {1, 4, 2, 5, 3, 6};  // of {{1, 2, 3}, {4, 5, 6}}
+  std::copy(stored.begin(), stored.end(), store->parameters().begin());
+  save_checkpoint(dir, {.step = 1, .model_hash = "0", .rule = "sgd"}, *store, {}, 1);
+
+  tensor::ParamLayout plain;
+  plain.append_replicated("fc.weight", {2, 3}, SegmentKind::parameter, tensor::ParamRole::weight);
+  const auto reader = make_local_store({.layout = plain});
+  load_checkpoint(dir, *reader, {});
+  EXPECT_EQ(std::vector<float>(reader->parameters().begin(), reader->parameters().begin() + 6),
+            (std::vector<float>{1, 2, 3, 4, 5, 6}));
+
+  const auto again = make_local_store({.layout = blocked, .codec = codec});
+  load_checkpoint(dir, *again, {});
+  EXPECT_TRUE(std::equal(stored.begin(), stored.end(), again->parameters().begin()));
 }
 
 }  // namespace

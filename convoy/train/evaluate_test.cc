@@ -72,7 +72,7 @@ class Scaled final : public optim::Objective {
 };
 
 struct Evaluate : testing::Test {
-  Evaluate() : store(make_local_store(objective.layout(), 0, 0)) { store->parameters()[0] = 2; }
+  Evaluate() : store(make_local_store({.layout = objective.layout()})) { store->parameters()[0] = 2; }
   Scaled objective;
   SevenSamples batches;
   std::unique_ptr<ParamStore> store;

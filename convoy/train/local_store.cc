@@ -60,23 +60,29 @@ class PendingState final : public optim::StateSink {
 
 class LocalStore final : public ParamStore {
  public:
-  LocalStore(const ParamLayout& layout, int slot_count, float initial_slot_value)
-      : layout_(layout),
-        parameters_(zeros(layout.parameter_extent)),
-        gradients_(zeros(layout.parameter_extent)),
-        state_(zeros(layout.state_extent)),
+  explicit LocalStore(const LocalStoreConfig& config)
+      : layout_(config.layout),
+        codec_(config.codec),
+        parameters_(zeros(layout_.parameter_extent)),
+        gradients_(zeros(layout_.parameter_extent)),
+        state_(zeros(layout_.state_extent)),
         pending_(layout_),
         source_(optim::make_arena_source({layout_, parameters_.view(), state_.view(), &version_})),
         gradient_sink_(optim::make_arena_gradient_sink(layout_, gradients_.view())) {
-    CONVOY_CHECK(layout.type == DType::f32, "a store of ", tensor::name(layout.type));
-    CONVOY_CHECK(slot_count >= 0 && slot_count <= optim::kMaxSlots, slot_count, " slots");
-    for (int s = 0; s < slot_count; ++s) {
-      slots_.push_back(zeros(layout.parameter_extent));
-      fill_segments(slots_.back().as<float>(), initial_slot_value);
+    CONVOY_CHECK(layout_.type == DType::f32, "a store of ", tensor::name(layout_.type));
+    CONVOY_CHECK(config.slot_count >= 0 && config.slot_count <= optim::kMaxSlots, config.slot_count,
+                 " slots");
+    for (const tensor::Segment& segment : layout_.segments)
+      CONVOY_CHECK(segment.layout_tag == "plain" || codec_, segment.name, " is stored as ",
+                   segment.layout_tag, " and nobody can translate it");
+    for (int s = 0; s < config.slot_count; ++s) {
+      slots_.push_back(zeros(layout_.parameter_extent));
+      fill_segments(slots_.back().as<float>(), config.initial_slot_value);
     }
   }
 
   const ParamLayout& layout() const override { return layout_; }
+  const SegmentCodec* codec() const override { return codec_.get(); }
   std::uint64_t version() const override { return version_; }
   optim::ParamSource& source() override { return *source_; }
   optim::GradientSink& gradient_sink() override { return *gradient_sink_; }
@@ -112,6 +118,7 @@ class LocalStore final : public ParamStore {
   }
 
   ParamLayout layout_;
+  std::shared_ptr<const SegmentCodec> codec_;
   std::uint64_t version_ = 1;
   Tensor parameters_, gradients_, state_;
   std::vector<Tensor> slots_;
@@ -122,9 +129,8 @@ class LocalStore final : public ParamStore {
 
 }  // namespace
 
-std::unique_ptr<ParamStore> make_local_store(const ParamLayout& layout, int slot_count,
-                                             float initial_slot_value) {
-  return std::make_unique<LocalStore>(layout, slot_count, initial_slot_value);
+std::unique_ptr<ParamStore> make_local_store(const LocalStoreConfig& config) {
+  return std::make_unique<LocalStore>(config);
 }
 
 }  // namespace convoy::train

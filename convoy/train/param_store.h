@@ -8,6 +8,7 @@
 #include "convoy/optim/objective.h"
 #include "convoy/optim/update_rule.h"
 #include "convoy/tensor/param_layout.h"
+#include "convoy/train/segment_codec.h"
 
 namespace convoy::train {
 
@@ -17,6 +18,8 @@ class ParamStore {
  public:
   virtual ~ParamStore() = default;
   virtual const tensor::ParamLayout& layout() const = 0;
+  // Null where every segment is stored plain.
+  virtual const SegmentCodec* codec() const = 0;
   virtual std::uint64_t version() const = 0;
 
   virtual optim::ParamSource& source() = 0;
@@ -40,8 +43,14 @@ class ParamStore {
   virtual Memory memory_bytes() const = 0;
 };
 
+struct LocalStoreConfig {
+  const tensor::ParamLayout& layout;
+  int slot_count = 0;
+  float initial_slot_value = 0;
+  std::shared_ptr<const SegmentCodec> codec;  // required where a layout_tag is not plain
+};
+
 // All in this process's memory. Padding is zero and stays zero; slots start at `initial_slot_value`.
-std::unique_ptr<ParamStore> make_local_store(const tensor::ParamLayout& layout, int slot_count,
-                                             float initial_slot_value);
+std::unique_ptr<ParamStore> make_local_store(const LocalStoreConfig& config);
 
 }  // namespace convoy::train

@@ -151,7 +151,9 @@ struct Training {
   explicit Training(const StrategyKind& kind, std::string_view rule_name = "momentum",
                     std::int64_t batch = kBatch)
       : strategy(kind.make()), rule(optim::make_update_rule(rule_name, {}).value()), batches(batch) {
-    store = make_local_store(objective.layout(), rule->slot_count(), rule->initial_slot_value());
+    store = make_local_store({.layout = objective.layout(),
+                              .slot_count = rule->slot_count(),
+                              .initial_slot_value = rule->initial_slot_value()});
     keeper = std::make_unique<Keeper>(*store, *rule);
     config.total_steps = 20;
     config.schedule = optim::Schedule::parse("cosine", 1).value();
