@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the seeds of the fuzz targets into fuzz/corpus/<target>/. Deterministic; run it after changing a format.
-
+"""Writes the seeds of the fuzz targets into fuzz/corpus/<target>/. Deterministic.
+Run it after changing a format.
 The two JPEG seeds of fuzz/corpus/image are TurboJPEG's, of a 16x8 ramp, and only kept there.
 """
 
