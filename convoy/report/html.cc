@@ -26,11 +26,12 @@ p { margin: 4px 0; color: var(--quiet); }
 .figure b { display: block; font-size: 22px; } .figure span { color: var(--quiet); font-size: 13px; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); gap: 12px; }
 .charts > div { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 8px; }
-.charts svg { width: 100%; height: auto; display: block; --c-page: var(--card); }
+.charts svg { width: 100%; height: auto; display: block; }
+.charts .c-dot { stroke: var(--card); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th { font-weight: 600; text-align: left; } th, td { padding: 4px 12px 4px 0; vertical-align: top; }
-.square th, .square td { text-align: right; padding: 5px 9px; border: 1px solid var(--line); }
+.square th, .square td { text-align: right; padding: 5px 9px; min-width: 46px; border: 1px solid var(--line); }
 .square .right { background: rgb(var(--right) / calc(0.5 * var(--s))); }
 .square .wrong { background: rgb(var(--wrong) / calc(0.1 + 0.5 * var(--s))); }
 .square .none { color: var(--quiet); }

@@ -283,6 +283,15 @@ TEST(Charts, SurviveAwkwardData) {
     }
 }
 
+TEST(Charts, EpochsHaveWholeTicks) {
+  Chart chart{.title = "", .x_label = "epoch", .y_label = "", .series = {{"a", {{1, 21000}, {3, 24100}}}}};
+  EXPECT_NE(svg(chart, false).find(">1.2<"), std::string::npos);
+  chart.x_whole = true;
+  EXPECT_EQ(svg(chart, false).find(">1.2<"), std::string::npos);
+  EXPECT_NE(svg(chart, false).find(">2<"), std::string::npos);
+  EXPECT_NE(svg(chart, false).find(">24,100<"), std::string::npos);
+}
+
 TEST(Charts, LinesGoWhereTheDataSays) {
   Chart chart{.title = "", .x_label = "", .y_label = "", .series = {{"a", {{0, 0}, {10, 1}}}}};
   const std::string text = svg(chart, false);

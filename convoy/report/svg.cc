@@ -52,12 +52,17 @@ Extent with_length(Extent extent, bool is_log) {
 
 std::vector<double> log_ticks(double low, double high) {
   std::vector<double> ticks;
-  const bool is_narrow = high / low < 30;
+  const bool is_narrow = std::log10(high) - std::log10(low) < 2.5;
   for (double decade = std::pow(10, std::floor(std::log10(low))); decade <= high; decade *= 10)
     for (const double factor : {1.0, 2.0, 5.0})
       if ((factor == 1 || is_narrow) && decade * factor >= low && decade * factor <= high)
         ticks.push_back(decade * factor);
   return ticks;
+}
+
+std::string number(double value, int digits) {
+  const bool is_large = std::abs(value) >= 1000 && std::abs(value) < 1e7;
+  return is_large ? thousands(std::llround(value)) : significant(value, digits);
 }
 
 class Drawing {
@@ -110,7 +115,7 @@ class Drawing {
   }
 
   std::string y_text(double value, double spacing) const {
-    if (!chart_.y_percent) return significant(value, 4);
+    if (!chart_.y_percent) return number(value, 4);
     return percent(value, spacing >= 0.00999 ? 0 : spacing >= 0.000999 ? 1 : 2);
   }
 
@@ -126,8 +131,9 @@ class Drawing {
     const int bottom = chart_.height - kBottom;
     put("<path class=\"c-axis\" d=\"M{} {}H{}\"/>\n", kLeft, bottom, chart_.width - kRight);
     for (const double tick : nice_ticks(x_.low, x_.high, 8)) {
+      if (chart_.x_whole && tick != std::round(tick)) continue;
       put("<path class=\"c-axis\" d=\"M{:.1f} {}v4\"/>\n", x_.place(tick), bottom);
-      text(x_.place(tick), bottom + 18, "c-tick", "middle", significant(tick, 6));
+      text(x_.place(tick), bottom + 18, "c-tick", "middle", number(tick, 6));
     }
     text((kLeft + chart_.width - kRight) / 2.0, chart_.height - 8, "c-label", "middle", chart_.x_label);
     text(chart_.width - 8, 22, "c-label", "end", chart_.y_label);
@@ -161,7 +167,7 @@ class Drawing {
         put("<circle class=\"c-dot c-{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4\"><title>{}: {} at {} {}</title>"
             "</circle>\n",
             index + 1, x_.place(point.x), y_.place(point.y), xml_escape(series.name), y_text(point.y, 0),
-            xml_escape(chart_.x_label), significant(point.x, 6));
+            xml_escape(chart_.x_label), number(point.x, 4));
   }
 
   // The last value of each line, behind it, moved apart where they would overlap.
@@ -176,7 +182,7 @@ class Drawing {
       const auto last = std::find_if(series.points.rbegin(), series.points.rend(),
                                      [this](const Point& point) { return is_drawn(point, chart_.y_log); });
       if (last == series.points.rend()) continue;
-      labels.push_back({y_.place(last->y), chart_.y_percent ? percent(last->y, 2) : significant(last->y, 3)});
+      labels.push_back({y_.place(last->y), chart_.y_percent ? percent(last->y, 2) : number(last->y, 3)});
     }
     std::sort(labels.begin(), labels.end(), [](const Label& a, const Label& b) { return a.y < b.y; });
     for (std::size_t i = 1; i < labels.size(); ++i)
@@ -207,23 +213,29 @@ std::vector<double> nice_ticks(double low, double high, int count) {
 }
 
 std::string_view chart_style() {
-  return R"(.chart { --c-page: #fcfcfb; --c-text: #0b0b0b; --c-quiet: #52514e; --c-grid: #e6e5e1; --c-axis: #a3a29d;
-  --c-1: #2a78d6; --c-2: #d9582b; --c-3: #1a8f66; --c-4: #7f56c9; font-family: system-ui, sans-serif; }
-@media (prefers-color-scheme: dark) { .chart { --c-page: #1a1a19; --c-text: #ffffff; --c-quiet: #c3c2b7;
-  --c-grid: #33332f; --c-axis: #6b6a64; --c-1: #4c94ea; --c-2: #ef7f55; --c-3: #35b887; --c-4: #a88ae6; } }
-.c-page { fill: var(--c-page); }
-.c-title { font-size: 15px; font-weight: 600; fill: var(--c-text); }
-.c-label, .c-tick { font-size: 12px; fill: var(--c-quiet); }
+  // Literal colours: several viewers of SVG know no custom properties.
+  return R"(.chart { font-family: system-ui, "DejaVu Sans", sans-serif; }
+.c-page { fill: #fcfcfb; }
+.c-title { font-size: 15px; font-weight: 600; fill: #0b0b0b; }
+.c-label, .c-tick { font-size: 12px; fill: #52514e; }
 .c-tick, .c-end { font-variant-numeric: tabular-nums; }
-.c-end { font-size: 12px; font-weight: 600; fill: var(--c-text); }
-.c-grid { stroke: var(--c-grid); fill: none; }
-.c-axis { stroke: var(--c-axis); fill: none; }
+.c-end { font-size: 12px; font-weight: 600; fill: #0b0b0b; }
+.c-grid { stroke: #e6e5e1; fill: none; }
+.c-axis { stroke: #a3a29d; fill: none; }
 .c-line { fill: none; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
-.c-dot { stroke: var(--c-page); stroke-width: 2; }
-.c-line.c-1 { stroke: var(--c-1); } .c-dot.c-1 { fill: var(--c-1); }
-.c-line.c-2 { stroke: var(--c-2); } .c-dot.c-2 { fill: var(--c-2); }
-.c-line.c-3 { stroke: var(--c-3); } .c-dot.c-3 { fill: var(--c-3); }
-.c-line.c-4 { stroke: var(--c-4); } .c-dot.c-4 { fill: var(--c-4); }
+.c-dot { stroke: #fcfcfb; stroke-width: 2; }
+.c-line.c-1 { stroke: #2a78d6; } .c-dot.c-1 { fill: #2a78d6; }
+.c-line.c-2 { stroke: #d9582b; } .c-dot.c-2 { fill: #d9582b; }
+.c-line.c-3 { stroke: #1a8f66; } .c-dot.c-3 { fill: #1a8f66; }
+.c-line.c-4 { stroke: #7f56c9; } .c-dot.c-4 { fill: #7f56c9; }
+@media (prefers-color-scheme: dark) {
+.c-page { fill: #1a1a19; } .c-title, .c-end { fill: #ffffff; } .c-label, .c-tick { fill: #c3c2b7; }
+.c-grid { stroke: #33332f; } .c-axis { stroke: #6b6a64; } .c-dot { stroke: #1a1a19; }
+.c-line.c-1 { stroke: #4c94ea; } .c-dot.c-1 { fill: #4c94ea; }
+.c-line.c-2 { stroke: #ef7f55; } .c-dot.c-2 { fill: #ef7f55; }
+.c-line.c-3 { stroke: #35b887; } .c-dot.c-3 { fill: #35b887; }
+.c-line.c-4 { stroke: #a88ae6; } .c-dot.c-4 { fill: #a88ae6; }
+}
 )";
 }
 

@@ -23,6 +23,7 @@ struct Chart {
   std::string x_label;
   std::string y_label;
   std::vector<Series> series;  // at most kMaxSeries
+  bool x_whole = false;        // ticks at whole numbers only: epochs
   bool y_percent = false;      // shares, printed as per cent
   bool y_log = false;          // values that are not positive leave a gap
   int width = 640;
