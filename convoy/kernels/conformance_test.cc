@@ -103,7 +103,7 @@ TEST(Conformance, TheReferenceServesEverythingInPlainLayout) {
 }
 
 // N 1-2, C 1-3, K 1-3, input 3-6, filter 1-3, stride 1-2, padding 0-1, dilation 1-2, groups 1 or C: every
-// one, each in one family and thread count by turns.
+// one, each in one family by turns.
 TEST(Conformance, TheSmallWorldOfConvolutions) {
   const Ints limits{2, 3, 3, 4, 3, 2, 2, 2, 2};
   Ints at(limits.size(), 0);
@@ -135,7 +135,8 @@ TEST(Conformance, TheSmallWorldOfConvolutions) {
       for (const Pass pass : {Pass::forward, Pass::backward_data, Pass::backward_weights}) {
         test.pass = pass;
         test.family = kFamilies[static_cast<std::size_t>(index + static_cast<int>(pass)) % 3];
-        test.threads = 1 + static_cast<int>(index % 2);
+        // Waking a second thread costs more than these problems: on a busy machine it is most of the time.
+        test.threads = index % 16 == 0 ? 2 : 1;
         test.epilogue = pass == Pass::forward && index % 4 < 2 ? Epilogue::relu : Epilogue::none;
         test.data = index % 5 == 0 ? TestData::small_integers : TestData::reals;
         test.seed = static_cast<std::uint64_t>(index);

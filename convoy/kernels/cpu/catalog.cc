@@ -5,7 +5,8 @@ namespace convoy::kernels {
 
 // Convolution algorithms of our own are added here, one line each.
 Catalog cpu_catalog() {
-  return {cpu::max_pool_entry(), cpu::relu_entry(), cpu::softmax_cross_entropy_loss_entry()};
+  return {cpu::dropout_entry(), cpu::max_pool_entry(), cpu::mean_squared_error_entry(), cpu::relu_entry(),
+          cpu::softmax_cross_entropy_loss_entry()};
 }
 
 }  // namespace convoy::kernels

@@ -5,7 +5,9 @@
 
 namespace convoy::kernels::cpu {
 
+KernelEntry dropout_entry();
 KernelEntry max_pool_entry();
+KernelEntry mean_squared_error_entry();
 KernelEntry relu_entry();
 KernelEntry softmax_cross_entropy_loss_entry();
 

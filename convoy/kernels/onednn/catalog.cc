@@ -5,9 +5,13 @@
 namespace convoy::kernels {
 
 Catalog onednn_catalog() {
-  Catalog entries{onednn::conv_entry(), onednn::inner_product_entry(), onednn::max_pool_entry(),
-                  onednn::average_pool_entry(), onednn::global_average_pool_entry()};
-  for (const KernelEntry& entry : onednn::eltwise_entries()) entries.push_back(entry);
+  Catalog entries{onednn::average_pool_entry(),  onednn::batch_norm_entry(),
+                  onednn::concat_entry(),        onednn::conv_entry(),
+                  onednn::lrn_entry(),           onednn::global_average_pool_entry(),
+                  onednn::inner_product_entry(), onednn::max_pool_entry()};
+  for (const Catalog& part :
+       {onednn::eltwise_entries(), onednn::softmax_entries(), onednn::binary_sum_entries()})
+    entries.insert(entries.end(), part.begin(), part.end());
   return entries;
 }
 

@@ -7,11 +7,16 @@
 
 namespace convoy::kernels::onednn {
 
-KernelEntry conv_entry();
-KernelEntry inner_product_entry();
-KernelEntry max_pool_entry();
 KernelEntry average_pool_entry();
-KernelEntry global_average_pool_entry();
+KernelEntry batch_norm_entry();
+KernelEntry concat_entry();
+KernelEntry conv_entry();
 std::vector<KernelEntry> eltwise_entries();  // Relu, LeakyRelu, Sigmoid, Tanh
+KernelEntry global_average_pool_entry();
+KernelEntry inner_product_entry();
+KernelEntry lrn_entry();
+KernelEntry max_pool_entry();
+std::vector<KernelEntry> softmax_entries();     // Softmax, LogSoftmax
+std::vector<KernelEntry> binary_sum_entries();  // Add, Sum, Mul
 
 }  // namespace convoy::kernels::onednn
