@@ -158,11 +158,11 @@ Result<Schedule> Schedule::parse(std::string_view text, std::int64_t steps_per_e
   // Not at the first '+': a number may be written 1e+2.
   constexpr std::string_view kWarmup = "+warmup:";
   const std::size_t plus = text.find(kWarmup);
-  const auto [name, argument] = split(text.substr(0, plus), ':');
-  const auto parser =
-      std::find_if(kParsers.begin(), kParsers.end(), [&](const RuleParser& p) { return p.name == name; });
-  if (parser == kParsers.end()) return refuse(text, name, "is no schedule");
-  Result<Schedule> parsed = parser->parse({text, argument, steps_per_epoch});
+  const auto head = split(text.substr(0, plus), ':');
+  const auto parser = std::find_if(kParsers.begin(), kParsers.end(),
+                                   [&](const RuleParser& p) { return p.name == head.first; });
+  if (parser == kParsers.end()) return refuse(text, head.first, "is no schedule");
+  Result<Schedule> parsed = parser->parse({text, head.second, steps_per_epoch});
   if (!parsed || plus == std::string_view::npos) return parsed;
   const std::string_view duration = text.substr(plus + kWarmup.size());
   const auto warmup = parse_duration(duration, steps_per_epoch);

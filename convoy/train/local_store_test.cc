@@ -23,7 +23,7 @@ tensor::ParamLayout two_layers() {
 
 TEST(LocalStore, BeginsAtZeroWithItsSlotsInitialised) {
   const tensor::ParamLayout layout = two_layers();
-  const auto store = make_local_store(layout, 2, 0.5F);
+  const auto store = make_local_store({.layout = layout, .slot_count = 2, .initial_slot_value = 0.5F});
   EXPECT_EQ(store->layout(), layout);
   EXPECT_EQ(store->version(), 1U);
   EXPECT_EQ(store->slot_count(), 2);
@@ -43,7 +43,7 @@ TEST(LocalStore, BeginsAtZeroWithItsSlotsInitialised) {
 }
 
 TEST(LocalStore, SourceAndSinksAreTheArenas) {
-  const auto store = make_local_store(two_layers(), 0, 0);
+  const auto store = make_local_store({.layout = two_layers()});
   store->gradient_sink().buffer(3).as<float>()[4] = 7;
   EXPECT_EQ(store->gradients()[static_cast<std::size_t>(store->layout().segments[3].offset + 4)], 7);
   store->parameters()[1] = 9;
@@ -54,7 +54,7 @@ TEST(LocalStore, SourceAndSinksAreTheArenas) {
 }
 
 TEST(LocalStore, StateWaitsForCommitAndUnwrittenStateStays) {
-  const auto store = make_local_store(two_layers(), 0, 0);
+  const auto store = make_local_store({.layout = two_layers()});
   const auto v_offset = static_cast<std::size_t>(store->layout().segments[2].offset);
   store->state()[v_offset] = 3;
   store->state_sink().buffer(1).as<float>()[0] = 5;
@@ -69,7 +69,7 @@ TEST(LocalStore, StateWaitsForCommitAndUnwrittenStateStays) {
 }
 
 TEST(LocalStore, NonFiniteValuesAreFoundAndNamed) {
-  const auto store = make_local_store(two_layers(), 1, 0);
+  const auto store = make_local_store({.layout = two_layers(), .slot_count = 1});
   EXPECT_EQ(describe_non_finite(*store), "");
   const auto b_offset = static_cast<std::size_t>(store->layout().segments[3].offset);
   store->slot(0)[b_offset + 2] = -INFINITY;
