@@ -10,9 +10,17 @@ namespace convoy::data {
 namespace {
 
 constexpr std::array<DatasetKind, 3> kDatasets{{
-    {"digits", "generated digits, 28x28 grey, 10 classes; needs no file", &open_digits},
-    {"mnist", "handwritten digits, 28x28 grey, 10 classes; files or a download of 12 MB", &open_mnist},
-    {"cifar10", "pictures, 32x32 colour, 10 classes; files or a download of 170 MB", &open_cifar10},
+    {"digits", "generated digits, 28x28 grey, 10 classes; needs no file", &open_digits, {1, 28, 28}, 10},
+    {"mnist",
+     "handwritten digits, 28x28 grey, 10 classes; files or a download of 12 MB",
+     &open_mnist,
+     {1, 28, 28},
+     10},
+    {"cifar10",
+     "pictures, 32x32 colour, 10 classes; files or a download of 170 MB",
+     &open_cifar10,
+     {3, 32, 32},
+     10},
 }};
 
 }  // namespace
