@@ -1,14 +1,11 @@
 #include "convoy/kernels/kernel_tester.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <memory>
-#include <new>
 #include <span>
 
 #include "convoy/base/check.h"
@@ -18,19 +15,6 @@
 #include "convoy/kernels/convert.h"
 #include "convoy/kernels/kernel_terms.h"
 #include "convoy/tensor/view.h"
-
-namespace {
-std::atomic<std::int64_t> allocations{0};
-}  // namespace
-
-// Counts what a kernel's call allocates, the libraries it calls included.
-void* operator new(std::size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* pointer = std::malloc(size == 0 ? 1 : size)) return pointer;
-  throw std::bad_alloc();
-}
-void operator delete(void* pointer) noexcept { std::free(pointer); }
-void operator delete(void* pointer, std::size_t) noexcept { std::free(pointer); }
 
 namespace convoy::kernels {
 namespace {
@@ -144,12 +128,12 @@ class Run {
                           .saved = arrays_.saved == nullptr ? nullptr : arrays_.saved->data(),
                           .workspace = arrays_.workspace ? arrays_.workspace->data() : nullptr,
                           .context = &context_};
-    const std::int64_t before = allocations.load();
+    const std::int64_t before = allocation_count();
     const auto start = std::chrono::steady_clock::now();
     kernel_.run(args);
     microseconds_ =
         std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
-    allocated_ = allocations.load() - before;
+    allocated_ = allocation_count() - before;
   }
 
   // What was written outside of every array, or nothing.
@@ -164,6 +148,27 @@ class Run {
     if (broken(arrays_.input_gradients) || broken(arrays_.param_gradients)) return "wrote outside a gradient";
     if (arrays_.workspace && !arrays_.workspace->intact()) return "wrote outside the workspace";
     if (arrays_.saved != nullptr && !arrays_.saved->intact()) return "wrote outside the saved array";
+    return std::nullopt;
+  }
+
+  // Which array that belongs to the caller was changed, or nothing.
+  std::optional<std::string> changed_argument(const TestValues& values) const {
+    const KernelTraits& t = kernel_.traits();
+    const auto differs = [](const tensor::Shape& shape, const Layout& layout, const auto& array,
+                            const std::vector<double>& right) {
+      return array && std::memcmp(store(shape, layout, right).data(), array->data(),
+                                  static_cast<std::size_t>(array->bytes())) != 0;
+    };
+    for (std::size_t i = 0; i < problem_.inputs.size(); ++i)
+      if (!is_label(problem_, i) &&
+          differs(problem_.inputs[i], t.inputs[i], arrays_.inputs[i], values.inputs[i]))
+        return base::str("changed input ", i);
+    for (std::size_t i = 0; i < problem_.params.size(); ++i)
+      if (differs(problem_.params[i].shape, t.params[i], arrays_.params[i], values.params[i]))
+        return base::str("changed parameter ", i);
+    for (std::size_t i = 0; i < arrays_.output_gradients.size(); ++i)
+      if (differs(problem_.outputs[i], t.outputs[i], arrays_.output_gradients[i], values.output_gradients[i]))
+        return base::str("changed the gradient of output ", i);
     return std::nullopt;
   }
 
@@ -398,13 +403,12 @@ std::optional<std::string> find_fault(const KernelEntry& entry, const TestCase& 
   run.set_saved(saved.get());
   run.call();
   if (auto fault = run.broken_guard()) return fault;
+  if (auto fault = run.changed_argument(values)) return fault;
   const bool exact = test.data == TestData::small_integers && is_exact(problem);
   for (const Written& w : written(problem, traits, run.arrays(), right, terms))
     if (auto fault = compare(w, entry.error_growth(problem), exact)) return fault;
   return check_again(problem, *kernel, values, context, run, saved.get());
 }
-
-std::int64_t allocation_count() { return allocations.load(); }
 
 std::int64_t allocations_of_run(const KernelEntry& entry, const TestCase& test) {
   const auto p = prepare(entry, test);
