@@ -25,13 +25,15 @@ const graph::AttributeSpec kAttributes[] = {
     {"initialiser", std::string("he")},         {"bias_value", 0.0},
 };
 
-base::Verdict check_channels(const graph::Attributes& attributes, std::int64_t channels) {
+base::Verdict check_channels(const graph::Attributes& attributes, std::int64_t channels, std::int64_t taps) {
   const std::int64_t outputs = attributes.integer("output_channels"), groups = attributes.integer("group");
   if (outputs < 1 || outputs > (std::int64_t{1} << 31))
     return base::Reason{base::str("output_channels is ", outputs, "; at least 1 is wanted")};
   if (groups < 1 || channels % groups != 0 || outputs % groups != 0)
     return base::Reason{base::str("group ", groups, " does not divide ", channels, " input and ", outputs,
                                   " output channels")};
+  if (std::max(channels, outputs) / groups > (std::int64_t{1} << 62) / taps)
+    return base::Reason{"the weight is too large"};
   return {};
 }
 
@@ -39,11 +41,11 @@ base::Result<graph::Signature> infer(const graph::Attributes& attributes,
                                      std::span<const tensor::Shape> inputs) {
   const base::Result<Window> window = resolve_window(attributes, inputs[0]);
   if (!window) return window.reason();
-  if (const auto verdict = check_channels(attributes, inputs[0][1]); !verdict) return verdict.reason();
+  const std::int64_t taps = window->kernel_count();
+  if (const auto verdict = check_channels(attributes, inputs[0][1], taps); !verdict) return verdict.reason();
   const std::int64_t outputs = attributes.integer("output_channels"), groups = attributes.integer("group");
   std::vector<std::int64_t> weight = {outputs, inputs[0][1] / groups};
   weight.insert(weight.end(), window->kernel.begin(), window->kernel.end());
-  const std::int64_t taps = window->kernel_count();
   const auto initialiser = parse_initialiser(attributes.text("initialiser"),
                                              {.in = weight[1] * taps, .out = outputs / groups * taps});
   if (!initialiser) return initialiser.reason();

@@ -249,9 +249,8 @@ struct Refusal {
   std::string_view reason;
 };
 
-std::vector<Refusal> window_refusals() {
+std::vector<Refusal> size_refusals() {
   const AttributeValue k = integer(2);
-  const std::string same = "SAME_UPPER";
   return {
       {&kConv, {{"output_channels", k}, {"kernel_shape", Ints{3}}}, {{2, 4}}, "{N, C, spatial...}"},
       {&kConv, {{"output_channels", k}, {"kernel_shape", Ints{}}}, {{2, 1, 4}}, "kernel_shape is required"},
@@ -283,6 +282,13 @@ std::vector<Refusal> window_refusals() {
        {{"output_channels", k}, {"kernel_shape", Ints{2}}, {"dilations", Ints{Ints::value_type{1} << 40}}},
        {{2, 1, 4}},
        "dilations has the entry"},
+  };
+}
+
+std::vector<Refusal> convolution_and_pool_refusals() {
+  const AttributeValue k = integer(2);
+  const std::string same = "SAME_UPPER";
+  return {
       {&kConv,
        {{"output_channels", k}, {"kernel_shape", Ints{2}}, {"auto_pad", std::string("SAME")}},
        {{2, 1, 4}},
@@ -326,6 +332,16 @@ std::vector<Refusal> window_refusals() {
 
 std::vector<Refusal> other_refusals() {
   return {
+      {&kConv,
+       {{"output_channels", integer(1)}, {"kernel_shape", Ints(3, 1 << 23)}, {"pads", Ints(6, 1 << 22)}},
+       {{1, 1, 4, 4, 4}},
+       "more than 2^40"},
+      {&kConv,
+       {{"output_channels", integer(Ints::value_type{1} << 31)},
+        {"kernel_shape", Ints{1 << 20, 1 << 20}},
+        {"pads", Ints(4, 1 << 19)}},
+       {{1, 1, 4, 4}},
+       "too large"},
       {&kGemm, {{"output_features", integer(2)}}, {{2, 1, 4}}, "put a Flatten before"},
       {&kGemm, {{"output_features", integer(0)}}, {{2, 4}}, "output_features is 0"},
       {&kLrn, {{"size", integer(0)}}, {{2, 4}}, "size is 0"},
@@ -365,8 +381,9 @@ std::vector<Refusal> other_refusals() {
 }
 
 TEST(Refusals, NameWhatIsWrong) {
-  std::vector<Refusal> all = window_refusals();
-  for (Refusal& refusal : other_refusals()) all.push_back(std::move(refusal));
+  std::vector<Refusal> all = size_refusals();
+  for (auto more : {convolution_and_pool_refusals(), other_refusals()})
+    all.insert(all.end(), more.begin(), more.end());
   for (const Refusal& refusal : all) {
     const auto attributes = graph::complete(refusal.attributes, refusal.kind->attributes);
     ASSERT_TRUE(attributes.ok()) << attributes.reason().text;

@@ -11,11 +11,20 @@ namespace {
 using Sizes = std::vector<std::int64_t>;
 
 constexpr std::int64_t kMaxSize = std::int64_t{1} << 24;  // keeps every product below in 64 bits
+constexpr std::int64_t kMaxElements = std::int64_t{1} << 40;
 
 std::int64_t product(const Sizes& sizes) {
   std::int64_t count = 1;
   for (const std::int64_t size : sizes) count *= size;
   return count;
+}
+
+// Whether the product of the sizes stays in a range where every later product fits into 64 bits.
+bool is_moderate(const Sizes& sizes) {
+  std::int64_t count = 1;
+  for (const std::int64_t size : sizes)
+    if (__builtin_mul_overflow(count, size, &count) || count > kMaxElements) return false;
+  return true;
 }
 
 struct SizesRule {
@@ -118,6 +127,8 @@ base::Result<Window> resolve_window(const graph::Attributes& attributes, const t
       return base::Reason{base::str("a window of ", (window.kernel[d] - 1) * window.dilations[d] + 1,
                                     " does not fit into spatial dimension ", d, ", ", window.input[d],
                                     " and padding ", window.pads_begin[d], " + ", window.pads_end[d])};
+  if (!is_moderate(window.kernel) || !is_moderate(window.output))
+    return base::Reason{"kernel or output has more than 2^40 positions"};
   return window;
 }
 

@@ -58,6 +58,21 @@ TEST(Models, Lenet5IsTheNetOfThePaperWithTodaysParts) {
   EXPECT_EQ(layout.segments[9].name, "fc3.bias");
 }
 
+TEST(Models, Lenet5NeedsItsNumberOfMultiplications) {
+  const auto graph = build_model("lenet5");
+  ASSERT_TRUE(graph.ok());
+  const graph::Shapes shapes = graph->infer(64);
+  std::int64_t macs = 0;
+  for (std::size_t i = 0; i < graph->layers().size(); ++i) {
+    const graph::Layer& layer = graph->layers()[i];
+    std::vector<tensor::Shape> inputs;
+    for (const graph::ValueId id : layer.inputs)
+      inputs.push_back(shapes.values[static_cast<std::size_t>(id)]);
+    macs += layer.kind->work(layer.attributes, inputs, shapes.signatures[i]).macs;
+  }
+  EXPECT_EQ(macs, 64 * (117'600 + 240'000 + 48'000 + 10'080 + 840));
+}
+
 TEST(Models, RefuseWhatTheyCannotBuildWithTheReason) {
   EXPECT_EQ(refusal("lenet6"), "unknown model \"lenet6\"; known are lenet5, linear, mlp");
   EXPECT_NE(refusal("lenet5", {.input_shape = {1, 28, 11}}).find("at least 12x12"), std::string::npos);
