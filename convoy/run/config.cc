@@ -83,8 +83,14 @@ std::string advice_for_key(const std::string& key) {
   return {};
 }
 
-void apply_file(const std::string& path, ResolvedConfig& resolved) {
-  const io::Config file = io::read_toml(path);
+ResolvedConfig defaults() {
+  ResolvedConfig resolved;
+  for (const Setting& setting : settings())
+    resolved.origins.emplace(std::string(setting.name), Origin::standard);
+  return resolved;
+}
+
+void apply_file(const io::Config& file, ResolvedConfig& resolved) {
   for (const io::ConfigEntry& entry : file.entries) {
     const Setting* setting = find_setting(entry.key.substr(entry.key.rfind('.') + 1));
     if (setting == nullptr || toml_key(*setting) != entry.key)
@@ -120,10 +126,8 @@ std::string_view name(Origin origin) {
 
 ResolvedConfig resolve_config(const std::string& config_file, const std::map<std::string, std::string>& flags,
                               const std::function<const char*(const char*)>& environment) {
-  ResolvedConfig resolved;
-  for (const Setting& setting : settings())
-    resolved.origins.emplace(std::string(setting.name), Origin::standard);
-  if (!config_file.empty()) apply_file(config_file, resolved);
+  ResolvedConfig resolved = defaults();
+  if (!config_file.empty()) apply_file(io::read_toml(config_file), resolved);
   for (const Setting& setting : settings()) {
     const std::string variable = environment_name(setting.name);
     const char* text = environment ? environment(variable.c_str()) : nullptr;
@@ -131,6 +135,12 @@ ResolvedConfig resolve_config(const std::string& config_file, const std::map<std
     if (text != nullptr && *text != '\0') apply(setting, text, Origin::environment, variable, resolved);
   }
   apply_flags(flags, resolved);
+  return resolved;
+}
+
+ResolvedConfig parse_config(std::string_view toml, const std::string& file) {
+  ResolvedConfig resolved = defaults();
+  apply_file(io::parse_toml(toml, file), resolved);
   return resolved;
 }
 

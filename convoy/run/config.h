@@ -91,6 +91,9 @@ struct ResolvedConfig {
 ResolvedConfig resolve_config(const std::string& config_file, const std::map<std::string, std::string>& flags,
                               const std::function<const char*(const char*)>& environment);
 
+// The config that a TOML text makes of the defaults; `file` names it in messages.
+ResolvedConfig parse_config(std::string_view toml, const std::string& file);
+
 // The config as TOML, grouped by section, each line with its origin as a comment when `origins` are given.
 // resolve_config reads it back.
 std::string to_toml(const ResolvedConfig& resolved, bool with_origins);

@@ -4,13 +4,12 @@
 
 #include "convoy/base/check.h"
 #include "convoy/base/error.h"
-#include "convoy/base/threads.h"
 #include "convoy/plan/estimate.h"
 #include "convoy/plan/lower.h"
 #include "convoy/plan/print.h"
-#include "convoy/plan/resolve.h"
 #include "convoy/run/assemble.h"
 #include "convoy/run/doctor.h"
+#include "convoy/run/planning.h"
 
 namespace convoy::run {
 namespace {
@@ -86,14 +85,11 @@ T require(base::Result<T> result) {
 }  // namespace
 
 InspectReport inspect(const RunConfig& config) {
-  const int threads = resolve_threads(config);
-  base::set_thread_count(threads);
   const graph::Graph graph = build_configured_model(config);
   const auto rule = require(optim::make_update_rule(config.optimizer, update_config(config)));
-  const machine::Machine machine = describe_machine(threads);
+  const plan::Resolution resolution = choose_plan(graph, config);
+  const machine::Machine machine = describe_machine(resolution.plan.threads);
   const plan::StepConfig step = {.mode = plan::StepConfig::Mode::gradient, .batch = config.batch};
-  const plan::Resolution resolution =
-      require(plan::resolve(graph, plan_request(config), step, machine, kernels::catalog()));
   const plan::Program program = require(plan::lower(graph, resolution.plan, step, kernels::catalog()));
   const plan::Estimate estimate = plan::estimate(program, machine, kernels::catalog());
 
