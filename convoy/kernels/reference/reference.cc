@@ -145,7 +145,7 @@ class ReferenceKernel final : public Kernel {
     traits_.workspace_bytes = workspace_bytes(problem);
     const bool backward = problem.pass != Pass::forward;
     traits_.reads_inputs.assign(problem.inputs.size(), backward);
-    traits_.reads_outputs.assign(problem.outputs.size(), backward);
+    traits_.reads_outputs.assign(problem.outputs.size(), false);  // references recompute what they need
   }
 
   const KernelTraits& traits() const override { return traits_; }
