@@ -183,10 +183,10 @@ class Executor::Impl {
 
   void fill_slot(const Step& step) {
     const Slot& slot = program_.slots[at(step.to)];
-    if (slot.type == DType::f64)
-      return fill(static_cast<double*>(address(step.to)), slot.shape.count(), step.value);
+    const std::int64_t count = slot.bytes / tensor::size_bytes(slot.type);
+    if (slot.type == DType::f64) return fill(static_cast<double*>(address(step.to)), count, step.value);
     CONVOY_CHECK(slot.type == DType::f32, "fill of ", tensor::name(slot.type));
-    fill(static_cast<float*>(address(step.to)), slot.shape.count(), step.value);
+    fill(static_cast<float*>(address(step.to)), count, step.value);
   }
 
   void reduce(const Step& step) {

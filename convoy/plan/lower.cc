@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "convoy/kernels/layout_map.h"
 #include "convoy/plan/analysis.h"
 #include "convoy/plan/memory.h"
 
@@ -18,26 +19,6 @@ using tensor::Shape;
 using Mode = StepConfig::Mode;
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
-
-// The tag without the dimensions of size one, whose position in memory says nothing.
-std::string order_of(const Layout& layout, const Shape& shape) {
-  std::string order;
-  if (layout.is_plain()) {
-    for (int d = 0; d < shape.rank(); ++d)
-      if (shape[d] != 1) order += static_cast<char>('a' + d);
-    return order;
-  }
-  for (const char c : layout.tag()) {
-    const bool unit = c >= 'a' && c < 'a' + shape.rank() && shape[c - 'a'] == 1;
-    const bool inner_block = !order.empty() && order.back() >= '0' && order.back() <= '9';
-    if (!unit || inner_block) order += c;
-  }
-  return order;
-}
-
-bool same_order(const Layout& a, const Layout& b, const Shape& shape) {
-  return a == b || order_of(a, shape) == order_of(b, shape);
-}
 
 Layout stored_layout(const tensor::Segment& segment) {
   if (segment.layout_tag == "plain") return Layout::plain();
@@ -69,6 +50,7 @@ class Lowering {
     if (!layout) return layout.reason();
     program_.layout = std::move(layout).value();
     for (auto& phase : segments_) phase.resize(program_.layout.segments.size());
+    announced_.assign(program_.layout.segments.size(), false);
     prepare_kernels();
     if (refusal_) return *refusal_;
     declare_inputs();
@@ -116,7 +98,7 @@ class Lowering {
   // Adds the epilogue to the producer's forward kernel.
   bool fuse(int i) {
     const int producer = analysis_.fusion_producer(i);
-    if (producer < 0) {
+    if (producer < 0 || prepared_[at(producer)].fused) {
       refuse(i, "it is planned as fused, but no single layer before it could apply it");
       return false;
     }
@@ -226,7 +208,7 @@ class Lowering {
   // `shape` is the reader's: behind a view, a plain slot has another one.
   int in_layout(Copies& copies, const Shape& shape, const Layout& layout, const std::string& reader) {
     for (const int slot : copies)
-      if (same_order(program_.slots[at(slot)].layout, layout, shape)) return slot;
+      if (kernels::same_order(shape, program_.slots[at(slot)].layout, layout)) return slot;
     const Slot source = program_.slots[at(copies.front())];
     const int to = arena_slot(base::str(source.name, "@", layout.tag()), shape, layout);
     convert(copies.front(), to, reader);
@@ -343,6 +325,23 @@ class Lowering {
       if (!analysis_.needed(i) || !analysis_.differentiated(layer(i).outputs[0])) continue;
       lower_backward(i);
     }
+    announce_unused();
+  }
+
+  // Parameters that do not influence the loss have a gradient all the same: zero.
+  void announce_unused() {
+    for (int s = 0; s < static_cast<int>(program_.layout.segments.size()); ++s) {
+      if (announced_[at(s)] || program_.layout.segments[at(s)].kind != SegmentKind::parameter) continue;
+      Step& fill = add_step(StepKind::fill, program_.layout.segments[at(s)].name + " gradient");
+      fill.to = segment_slot(Region::gradient, s);
+      announce(s);
+    }
+  }
+
+  void announce(int segment) {
+    Step& step = add_step(StepKind::ready, program_.layout.segments[at(segment)].name);
+    step.segment = segment;
+    announced_[at(segment)] = true;
   }
 
   void lower_backward(int i) {
@@ -356,9 +355,7 @@ class Lowering {
       if (pass != Pass::forward) lower_backward_pass(i, pass);
     const auto& params = analysis_.shapes().signatures[at(i)].params;
     for (std::size_t k = 0; k < params.size(); ++k) {
-      if (params[k].kind != SegmentKind::parameter) continue;
-      Step& step = add_step(StepKind::ready, program_.layout.segments[at(segment_of(i, k))].name);
-      step.segment = segment_of(i, k);
+      if (params[k].kind == SegmentKind::parameter) announce(segment_of(i, k));
     }
   }
 
@@ -414,7 +411,7 @@ class Lowering {
         continue;
       }
       const int target = segment_slot(Region::gradient, segment_of(i, k));
-      if (same_order(call.traits.params[k], program_.slots[at(target)].layout, param.shape)) {
+      if (kernels::same_order(param.shape, call.traits.params[k], program_.slots[at(target)].layout)) {
         operands.param_gradients.push_back(target);
         continue;
       }
@@ -451,6 +448,7 @@ class Lowering {
   std::vector<int> saved_;           // by layer
   std::vector<Copies> values_;       // by value
   std::vector<Copies> gradients_;    // by value
+  std::vector<bool> announced_;      // by segment: its gradient is final
   std::vector<Copies> segments_[2];  // by segment: forward, backward
 };
 

@@ -131,11 +131,11 @@ class FamilyResolver {
       const int producer = analysis_.fusion_producer(i);
       if (producer < 0) continue;
       const LayerPlan& before = plan.layers[static_cast<std::size_t>(producer)];
+      if (before.fused_into_producer) continue;
       const Choice& choice = before.passes.at(Pass::forward);
       kernels::Problem p = problem(producer, Pass::forward, choice.family);
       p.epilogue = kernels::Epilogue::relu;
-      if (before.fused_into_producer || !kernels::find(catalog_, p.kind->op, choice.entry)->supports(p))
-        continue;
+      if (!kernels::find(catalog_, p.kind->op, choice.entry)->supports(p)) continue;
       const bool reads_output = std::any_of(before.passes.begin(), before.passes.end(), [&](const auto& pc) {
         if (pc.first == Pass::forward) return false;
         const auto reads = traits(producer, pc.first, pc.second).reads_outputs;

@@ -1,0 +1,166 @@
+#include "convoy/plan/lower.h"
+
+#include <gtest/gtest.h>
+
+#include "convoy/layers/catalog.h"
+#include "convoy/layers/net.h"
+#include "convoy/plan/resolve.h"
+#include "convoy/plan/verify.h"
+
+namespace convoy::plan {
+namespace {
+
+using kernels::LayoutFamily;
+using kernels::Pass;
+using layers::Net;
+
+const StepConfig kGradient = {.mode = StepConfig::Mode::gradient, .batch = 2};
+
+graph::Graph small_net() {
+  Net net("small", {1, 8, 8});
+  net.conv("conv", {.output_channels = 4, .kernel = 3}).relu().max_pool();
+  net.flatten().gemm("fc", 3).softmax_cross_entropy();
+  return std::move(net).build().value();
+}
+
+Resolution resolved(const graph::Graph& graph, const PlanRequest& request = {},
+                    const StepConfig& step = kGradient) {
+  auto resolution = resolve(graph, request, step, {}, kernels::catalog());
+  EXPECT_TRUE(resolution.ok()) << resolution.reason().text;
+  return std::move(resolution).value();
+}
+
+int count(const Program& program, StepKind kind) {
+  return static_cast<int>(std::count_if(program.steps.begin(), program.steps.end(),
+                                        [&](const Step& step) { return step.kind == kind; }));
+}
+
+TEST(Plan, TextReadsBack) {
+  for (const auto family : {LayoutFamily::plain, LayoutFamily::channels_last, LayoutFamily::blocked}) {
+    const Plan plan = resolved(small_net(), {.layout = family}).plan;
+    const auto parsed = Plan::parse(plan.str());
+    ASSERT_TRUE(parsed.ok()) << parsed.reason().text;
+    EXPECT_EQ(*parsed, plan);
+  }
+}
+
+TEST(Plan, TextThatIsNoneIsRefusedWithItsLine) {
+  const auto reason = [](const char* text) {
+    const auto plan = Plan::parse(text);
+    return plan.ok() ? std::string("accepted") : plan.reason().text;
+  };
+  EXPECT_EQ(reason("layer a forward=x\n"),
+            "plan, line 1: 'x' is no kernel and layout such as onednn/blocked");
+  EXPECT_EQ(reason("threads 2\nlayer a sideways=onednn/plain\n"),
+            "plan, line 2: 'sideways=onednn/plain' is no pass=kernel/layout");
+  EXPECT_EQ(reason("threads none\n"), "plan, line 1: 'none' is no number of threads");
+  EXPECT_EQ(reason("memory much\n"),
+            "plan, line 1: 'memory much' is neither layer, storage, threads nor memory");
+}
+
+TEST(Lower, EveryModeAndFamilyIsProved) {
+  const graph::Graph graph = small_net();
+  for (const auto family : {LayoutFamily::plain, LayoutFamily::channels_last, LayoutFamily::blocked}) {
+    const Plan plan = resolved(graph, {.layout = family}).plan;
+    for (const auto mode : {StepConfig::Mode::loss, StepConfig::Mode::gradient, StepConfig::Mode::predict}) {
+      const auto program = lower(graph, plan, {.mode = mode, .batch = 3}, kernels::catalog());
+      ASSERT_TRUE(program.ok()) << program.reason().text;
+      const base::Verdict verdict = verify(*program);
+      EXPECT_TRUE(verdict.ok()) << verdict.reason().text;
+      EXPECT_EQ(program->loss_slot >= 0, mode != StepConfig::Mode::predict);
+      EXPECT_EQ(count(*program, StepKind::ready), mode == StepConfig::Mode::gradient ? 4 : 0);
+    }
+  }
+}
+
+TEST(Lower, IsPure) {
+  const graph::Graph graph = small_net();
+  const Plan plan = resolved(graph).plan;
+  const auto a = lower(graph, plan, kGradient, kernels::catalog());
+  const auto b = lower(graph, plan, kGradient, kernels::catalog());
+  ASSERT_EQ(a->steps.size(), b->steps.size());
+  for (std::size_t i = 0; i < a->steps.size(); ++i) EXPECT_EQ(a->steps[i].label, b->steps[i].label);
+  for (std::size_t i = 0; i < a->slots.size(); ++i) EXPECT_EQ(a->slots[i].offset, b->slots[i].offset);
+}
+
+// A head beside the loss: its parameters are announced with a gradient of zero.
+TEST(Lower, ParametersWithoutInfluenceAreAnnouncedToo) {
+  Net net("two_heads", {4});
+  net.gemm("trunk", 4).relu();
+  const graph::ValueId trunk = net.value();
+  net.gemm("head", 3).softmax_cross_entropy();
+  const graph::ValueId scores = net.value();
+  net.from(trunk).gemm("other", 2).output();
+  const auto graph = std::move(net).build();
+  ASSERT_TRUE(graph.ok()) << graph.reason().text << scores;
+  const auto program = lower(*graph, resolved(*graph).plan, kGradient, kernels::catalog());
+  ASSERT_TRUE(program.ok()) << program.reason().text;
+  EXPECT_TRUE(verify(*program).ok()) << verify(*program).reason().text;
+  EXPECT_EQ(count(*program, StepKind::ready), 6);
+  EXPECT_EQ(count(*program, StepKind::fill), 1 + 2);
+}
+
+TEST(Lower, ReluAfterReluFusesOnce) {
+  Net net("relus", {4});
+  net.gemm("fc", 4).relu("first").relu("second").softmax_cross_entropy();
+  const graph::Graph graph = std::move(net).build().value();
+  Plan plan = resolved(graph).plan;
+  EXPECT_TRUE(plan.layers[1].fused_into_producer);
+  EXPECT_FALSE(plan.layers[2].fused_into_producer);
+  plan.layers[2].fused_into_producer = true;
+  const auto program = lower(graph, plan, kGradient, kernels::catalog());
+  ASSERT_FALSE(program.ok());
+  EXPECT_EQ(program.reason().text,
+            "layer second: it is planned as fused, but no single layer before it could apply it");
+}
+
+TEST(Lower, RefusesPlansThatDoNotFit) {
+  const graph::Graph graph = small_net();
+  const Plan good = resolved(graph).plan;
+  const auto reason = [&](const Plan& plan) {
+    const auto program = lower(graph, plan, kGradient, kernels::catalog());
+    return program.ok() ? std::string("accepted") : program.reason().text;
+  };
+  EXPECT_EQ(reason(good), "accepted");
+  Plan plan = good;
+  plan.layers.pop_back();
+  EXPECT_EQ(reason(plan), "the plan has 5 layers and the model 6: it was made for another model");
+  plan = good;
+  plan.layers[0].layer = "other";
+  EXPECT_EQ(reason(plan), "layer conv: the plan has 'other' in its place: it was made for another model");
+  plan = good;
+  plan.layers[0].passes[Pass::forward].entry = "magic";
+  EXPECT_EQ(reason(plan), "layer conv: no kernel 'magic' for Conv");
+  plan = good;
+  plan.layers[0].passes.erase(Pass::backward_weights);
+  EXPECT_EQ(reason(plan), "layer conv: the plan names no kernel for backward_weights");
+  plan = good;
+  plan.storage["conv.weight"] = "nonsense";
+  EXPECT_EQ(reason(plan).substr(0, 24), "storage of conv.weight: ");
+}
+
+TEST(Resolve, FollowsOrRefusesRequests) {
+  const graph::Graph graph = small_net();
+  const Plan plan = resolved(graph, {.kernels = {{"conv", "reference"}}}).plan;
+  for (const auto& [pass, choice] : plan.layers[0].passes) EXPECT_EQ(choice.entry, "reference");
+  EXPECT_NE(plan.layers[4].passes.at(Pass::forward).entry, "reference");
+
+  const auto unknown_layer =
+      resolve(graph, {.kernels = {{"conv9", "reference"}}}, kGradient, {}, kernels::catalog());
+  ASSERT_FALSE(unknown_layer.ok());
+  EXPECT_EQ(unknown_layer.reason().text, "no layer 'conv9' in small to use kernel reference");
+  const auto unknown_entry =
+      resolve(graph, {.kernels = {{"conv", "magic"}}}, kGradient, {}, kernels::catalog());
+  ASSERT_FALSE(unknown_entry.ok());
+  EXPECT_EQ(unknown_entry.reason().text, "layer conv, forward: no kernel 'magic' for this operator");
+}
+
+TEST(Resolve, UnfusedAndUnsharedOnRequest) {
+  const Plan plan = resolved(small_net(), {.fuse = false, .share_memory = false}).plan;
+  for (const LayerPlan& layer : plan.layers) EXPECT_FALSE(layer.fused_into_producer);
+  const auto program = lower(small_net(), plan, kGradient, kernels::catalog());
+  EXPECT_EQ(program->arena_bytes, program->arena_bytes_unshared);
+}
+
+}  // namespace
+}  // namespace convoy::plan
