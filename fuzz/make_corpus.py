@@ -60,6 +60,11 @@ def main():
     seed("safetensors", "none", safetensors({}, b""))
     seed("json", "all", '{"a":[1,-2.5e3,true,null,"\\u00e9\\n"],"b":{"c":18446744073709551615}}')
     seed("toml", "all", 'seed = 1\n[a]\nb = 1.5\nc = "x"\nd = true\ne = ["y", "z"]\n[a.f]\n"g h" = \'i\'\n')
+    for name, text in {"train": "train\n--epochs\n3\n--learning-rate=0.1\n--no-fuse\n--json",
+                       "predict": "predict\nrun\n--top\n3\n--\n-a.png", "help": "help\ntrain",
+                       "kernels": "train\n--kernels\nconv1=reference,*=onednn\n--augment\ncrop=4,flip",
+                       "mistake": "trian\n--epoch\n3"}.items():
+        seed("command_line", name, text)
     for name, text in {"p2": "P2\n# c\n2 2\n15\n0 1 2 15\n", "p3": "P3 1 1 255 1 2 3", "p5": "P5 2 1 255\nab",
                        "p6": "P6 1 1 255\nabc", "p5-16": "P5 1 1 65535\nab"}.items():
         seed("image", name, text)

@@ -1,0 +1,37 @@
+// The commands of the program: one file each, one line each in commands.cc.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "convoy/app/command_line.h"
+#include "convoy/app/session.h"
+
+namespace convoy::app {
+
+struct Command {
+  std::string_view name;
+  std::string_view summary;    // one line
+  std::string_view arguments;  // "CHECKPOINT IMAGE...", for the usage line
+  std::string_view example;    // whole command lines
+  // Which of run::settings() are flags of the command: their names, or "SECTION." for all of a section.
+  std::span<const std::string_view> settings;
+  std::span<const OptionSpec> options;
+  int least_arguments = 0;
+  int most_arguments = 0;
+  int (*run)(const CommandLine&, Session&) = nullptr;  // returns the exit status
+};
+
+std::span<const Command> commands();
+const Command* find_command(std::string_view name);
+
+// Whether `setting` of section `section` is a flag of the command.
+bool takes_setting(const Command& command, std::string_view section, std::string_view setting);
+
+Command train_command();
+Command eval_command();
+Command predict_command();
+Command inspect_command();
+Command doctor_command();
+
+}  // namespace convoy::app

@@ -1,0 +1,120 @@
+#include "convoy/app/inspect_text.h"
+
+#include <fmt/format.h>
+
+#include "convoy/report/table.h"
+#include "convoy/report/text.h"
+
+namespace convoy::app {
+namespace {
+
+using report::Align;
+using report::compact;
+using report::memory_size;
+using report::thousands;
+
+std::string head(const run::InspectReport& report) {
+  return fmt::format("{}: input {}, {} parameters, {} MACs and {} of activations an image\n", report.model,
+                     report.input_shape, thousands(report.parameters), thousands(report.macs),
+                     memory_size(report.activation_bytes));
+}
+
+std::string layers(const run::InspectReport& report) {
+  report::Table table({{"layer"},
+                       {"operator"},
+                       {"output of one image", Align::right},
+                       {"parameters", Align::right},
+                       {"MACs", Align::right},
+                       {"depth", Align::right},
+                       {"output", Align::right},
+                       {"kernels"}});
+  for (const run::LayerReport& layer : report.layers)
+    table.add({layer.name, layer.op, layer.output_shape, thousands(layer.parameters), thousands(layer.macs),
+               thousands(layer.depth), memory_size(layer.output_bytes), layer.kernels});
+  return table.str();
+}
+
+std::string memory(const run::InspectReport& report) {
+  const run::MemoryReport& memory = report.memory;
+  report::Table table(
+      {{fmt::format("memory of a training step, batch {}", report.batch)}, {"", Align::right}});
+  table.add({"input batch and labels", memory_size(memory.data)});
+  table.add({"W    weights", memory_size(memory.weights)});
+  table.add({"∇W   their gradients", memory_size(memory.weight_gradients)});
+  table.add({"     optimizer state", memory_size(memory.optimizer)});
+  table.add({"D ∇D activations, their gradients, workspace", memory_size(memory.arena)});
+  table.add_rule();
+  table.add({"together", memory_size(memory.total())});
+  return table.str() + fmt::format("D and ∇D would take {} without sharing, of which ∇D {}; workspace {}.\n",
+                                   memory_size(memory.arena_unshared),
+                                   memory_size(memory.activation_gradients), memory_size(memory.workspace));
+}
+
+std::string time(const run::InspectReport& report) {
+  const double rate = report.predicted_step_seconds > 0
+                          ? static_cast<double>(report.batch) / report.predicted_step_seconds
+                          : 0;
+  return fmt::format("predicted: {} a step, {} images/s\n", report::duration(report.predicted_step_seconds),
+                     compact(rate));
+}
+
+io::Json layer_json(const run::LayerReport& layer) {
+  return io::Json::object({{"name", layer.name},
+                           {"op", layer.op},
+                           {"output_shape", layer.output_shape},
+                           {"attributes", layer.attributes},
+                           {"kernels", layer.kernels},
+                           {"parameters", layer.parameters},
+                           {"macs", layer.macs},
+                           {"depth", layer.depth},
+                           {"output_bytes", layer.output_bytes}});
+}
+
+io::Json memory_json(const run::MemoryReport& memory) {
+  return io::Json::object({{"data_bytes", memory.data},
+                           {"weights_bytes", memory.weights},
+                           {"weight_gradients_bytes", memory.weight_gradients},
+                           {"optimizer_bytes", memory.optimizer},
+                           {"arena_bytes", memory.arena},
+                           {"arena_unshared_bytes", memory.arena_unshared},
+                           {"activation_gradients_bytes", memory.activation_gradients},
+                           {"workspace_bytes", memory.workspace},
+                           {"total_bytes", memory.total()}});
+}
+
+}  // namespace
+
+std::string inspection_text(const run::InspectReport& report, std::string_view part) {
+  if (part == "graph") return report.graph_text;
+  if (part == "layers") return layers(report);
+  if (part == "memory") return memory(report);
+  if (part == "plan") return report.plan_text;
+  if (part == "program") return report.program_text;
+  std::string out = head(report) + "\n" + layers(report) + "\n" + memory(report) + "\n" + time(report);
+  if (part == "summary") return out;
+  for (std::size_t i = 0; i < report.passed_over.size(); ++i)
+    out += fmt::format("{}  {}\n", i == 0 ? "\nkernels passed over:\n" : "", report.passed_over[i]);
+  return out + "\nplan:\n" + report.plan_text + "\nprogram:\n" + report.program_text;
+}
+
+io::Json inspection_json(const run::InspectReport& report) {
+  io::Json layers = io::Json::array();
+  for (const run::LayerReport& layer : report.layers) layers.append(layer_json(layer));
+  io::Json passed_over = io::Json::array();
+  for (const std::string& reason : report.passed_over) passed_over.append(reason);
+  return io::Json::object({{"model", report.model},
+                           {"input_shape", report.input_shape},
+                           {"batch", report.batch},
+                           {"parameters", report.parameters},
+                           {"macs", report.macs},
+                           {"activation_bytes", report.activation_bytes},
+                           {"layers", layers},
+                           {"memory", memory_json(report.memory)},
+                           {"predicted_step_seconds", report.predicted_step_seconds},
+                           {"graph", report.graph_text},
+                           {"plan", report.plan_text},
+                           {"program", report.program_text},
+                           {"passed_over", passed_over}});
+}
+
+}  // namespace convoy::app
