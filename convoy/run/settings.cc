@@ -172,7 +172,7 @@ constexpr Setting kSettings[] = {
     integer<&C::seed, 0, kMaxSeed>("train", "seed", "seed of all random numbers"),
     text<&C::optimizer, check_optimizer>("train", "optimizer", "sgd, momentum, nesterov, adagrad, rmsprop or adam"),
     real<&C::learning_rate, Range::positive>("train", "learning_rate", "base learning rate"),
-    text<&C::schedule, check_schedule>("train", "schedule", "constant, step:F@Nepochs, exponential:F, polynomial:P or cosine, each with +warmup:Nepochs"),
+    text<&C::schedule, check_schedule>("train", "schedule", "of the learning rate: cosine, constant, step:0.1@5epochs, cosine+warmup:1epochs and more"),
     real<&C::momentum, Range::fraction>("train", "momentum", "of the optimizers momentum and nesterov"),
     real<&C::weight_decay, Range::not_negative>("train", "weight_decay", "L2 penalty on weights; biases have none"),
     real<&C::epsilon, Range::not_negative>("train", "epsilon", "of adagrad, rmsprop and adam; 0: the optimizer's own"),
