@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+#include <vector>
+
 #include "convoy/report/table.h"
 #include "convoy/report/text.h"
 
@@ -58,6 +62,25 @@ std::string time(const run::InspectReport& report) {
                      compact(rate));
 }
 
+// Equal reasons once, with the number of passes that they hold for.
+std::string passed_over(const run::InspectReport& report) {
+  std::vector<std::pair<std::string, int>> reasons;
+  for (const std::string& line : report.passed_over) {
+    const std::size_t place = line.find(": ");  // "conv1 forward: onednn: reason"
+    const std::string reason = place == std::string::npos ? line : line.substr(place + 2);
+    const auto known = std::find_if(reasons.begin(), reasons.end(),
+                                    [&](const auto& entry) { return entry.first == reason; });
+    if (known == reasons.end())
+      reasons.emplace_back(reason, 1);
+    else
+      ++known->second;
+  }
+  std::string out = reasons.empty() ? "" : "\nkernels passed over:\n";
+  for (const auto& [reason, passes] : reasons)
+    out += fmt::format("  {} ({} pass{})\n", reason, passes, passes == 1 ? "" : "es");
+  return out;
+}
+
 io::Json layer_json(const run::LayerReport& layer) {
   return io::Json::object({{"name", layer.name},
                            {"op", layer.op},
@@ -92,8 +115,7 @@ std::string inspection_text(const run::InspectReport& report, std::string_view p
   if (part == "program") return report.program_text;
   std::string out = head(report) + "\n" + layers(report) + "\n" + memory(report) + "\n" + time(report);
   if (part == "summary") return out;
-  for (std::size_t i = 0; i < report.passed_over.size(); ++i)
-    out += fmt::format("{}  {}\n", i == 0 ? "\nkernels passed over:\n" : "", report.passed_over[i]);
+  out += passed_over(report);
   return out + "\nplan:\n" + report.plan_text + "\nprogram:\n" + report.program_text;
 }
 

@@ -63,10 +63,17 @@ TEST(Settings, AreUniqueDescribedAndAcceptTheirDefaults) {
 
 // Every setting holds what it is given, and no two settings share a member.
 TEST(Settings, ReachTheirOwnMember) {
-  const std::map<std::string_view, std::string> samples = {
-      {"model", "mlp"}, {"data", "mnist"},          {"augment", "flip"}, {"optimizer", "adam"},
-      {"epochs", "3"},  {"schedule", "step:0.1@3"}, {"layout", "plain"}, {"kernels", "conv1=reference"},
-      {"batch", "7"},   {"learning_rate", "0.125"}};
+  const std::map<std::string_view, std::string> samples = {{"model", "mlp"},
+                                                           {"data", "mnist"},
+                                                           {"strategy", "sync"},
+                                                           {"augment", "flip"},
+                                                           {"optimizer", "adam"},
+                                                           {"epochs", "3"},
+                                                           {"schedule", "step:0.1@3"},
+                                                           {"layout", "plain"},
+                                                           {"kernels", "conv1=reference"},
+                                                           {"batch", "7"},
+                                                           {"learning_rate", "0.125"}};
   for (const Setting& setting : settings()) {
     RunConfig config;
     std::string text;
@@ -165,6 +172,7 @@ TEST(Flags, BadValuesAreRefused) {
       {"augment", {"crop", "spin=3"}},
       {"kernels", {"conv1", "=reference", "conv1=", "a=b,", ",a=b"}},
       {"layout", {"nchw", ""}},
+      {"strategy", {"async", ""}},
       {"threads", {"-1", "4097"}},
       {"fuse", {"", "yes", "1"}},
       {"model", {""}},

@@ -13,6 +13,7 @@
 #include "convoy/optim/update_rule.h"
 #include "convoy/run/config.h"
 #include "convoy/run/nearest.h"
+#include "convoy/train/strategy.h"
 
 namespace convoy::run {
 namespace {
@@ -103,16 +104,24 @@ base::Verdict check_schedule(std::string_view text) {
   return parsed ? base::Verdict() : base::Verdict(parsed.reason());
 }
 
-base::Verdict check_optimizer(std::string_view text) {
+// Whether a catalog has an entry of that name.
+template <class Catalog>
+base::Verdict check_name(const Catalog& catalog, std::string_view text) {
   std::vector<std::string_view> names;
   std::string list;
-  for (const optim::UpdateRuleKind& kind : optim::update_rule_catalog()) {
+  for (const auto& kind : catalog) {
     if (kind.name == text) return {};
     names.push_back(kind.name);
     list += (list.empty() ? "" : ", ") + std::string(kind.name);
   }
-  return base::Reason{base::str("must be one of ", list, ", not '", text, "'", suggestion(text, names))};
+  return base::Reason{base::str(names.size() == 1 ? "must be " : "must be one of ", list, ", not '", text,
+                                "'", suggestion(text, names))};
 }
+
+base::Verdict check_optimizer(std::string_view text) {
+  return check_name(optim::update_rule_catalog(), text);
+}
+base::Verdict check_strategy(std::string_view text) { return check_name(train::strategy_catalog(), text); }
 
 base::Verdict check_layout(std::string_view text) {
   if (text == "auto") return {};
@@ -179,7 +188,7 @@ constexpr Setting kSettings[] = {
     real<&C::decay, Range::fraction>("train", "decay", "of rmsprop: what the mean square keeps in each step"),
     real<&C::beta1, Range::fraction>("train", "beta1", "of adam: what the mean keeps in each step"),
     real<&C::beta2, Range::fraction>("train", "beta2", "of adam: what the mean square keeps in each step"),
-    text<&C::strategy, not_empty>("train", "strategy", "how training is organised: sync"),
+    text<&C::strategy, check_strategy>("train", "strategy", "how training is organised: sync"),
 
     integer<&C::threads, 0, 4096>("execution", "threads", "compute threads; 0: all processors available"),
     integer<&C::loader_workers, 0, 256>("execution", "loader_workers", "threads that prepare batches; 0: the training thread does"),
