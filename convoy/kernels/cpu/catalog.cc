@@ -5,7 +5,11 @@ namespace convoy::kernels {
 
 // Convolution algorithms of our own are added here, one line each.
 Catalog cpu_catalog() {
-  return {cpu::dropout_entry(), cpu::max_pool_entry(), cpu::mean_squared_error_entry(), cpu::relu_entry(),
+  return {cpu::dropout_entry(),
+          cpu::max_pool_entry(),
+          cpu::max_pool_channels_last_entry(),
+          cpu::mean_squared_error_entry(),
+          cpu::relu_entry(),
           cpu::softmax_cross_entropy_loss_entry()};
 }
 

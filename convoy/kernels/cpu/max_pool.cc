@@ -4,6 +4,7 @@
 #define HWY_TARGET_INCLUDE "convoy/kernels/cpu/max_pool.cc"
 #include "hwy/foreach_target.h"
 // Behind foreach_target.h, which includes this file once a target.
+#include "convoy/kernels/cpu/max_pool-inl.h"
 #include "hwy/highway.h"
 
 #ifndef CONVOY_KERNELS_CPU_MAX_POOL
@@ -37,26 +38,15 @@ HWY_INLINE void for_each_vector(std::int64_t columns, std::int64_t lanes, const 
 template <class D, bool kSave>
 HWY_INLINE void pool_row(D d, const float* top, const float* bottom, float* y, std::uint8_t* winner,
                          std::int64_t columns) {
-  const hn::RebindToSigned<D> di;
-  const hn::Rebind<std::uint8_t, D> d8;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   for_each_vector(columns, lanes, [&](std::int64_t q) HWY_ATTR {
-    hn::Vec<D> v0, v1, v2, v3;
-    hn::LoadInterleaved2(d, top + 2 * q, v0, v1);
-    hn::LoadInterleaved2(d, bottom + 2 * q, v2, v3);
-    if constexpr (kSave) {
-      const auto right_top = hn::Gt(v1, v0), right_bottom = hn::Gt(v3, v2);
-      const auto upper = hn::IfThenElse(right_top, v1, v0), lower = hn::IfThenElse(right_bottom, v3, v2);
-      const auto low = hn::Gt(lower, upper);
-      hn::StoreU(hn::IfThenElse(low, lower, upper), d, y + q);
-      const auto one = hn::Set(di, 1), two = hn::Set(di, 2);
-      const auto upper_tap = hn::IfThenElseZero(hn::RebindMask(di, right_top), one);
-      const auto lower_tap = hn::Add(hn::IfThenElseZero(hn::RebindMask(di, right_bottom), one), two);
-      const auto tap = hn::IfThenElse(hn::RebindMask(di, low), lower_tap, upper_tap);
-      hn::StoreU(hn::DemoteTo(d8, tap), d8, winner + q);
-    } else {
-      hn::StoreU(hn::Max(hn::Max(v0, v1), hn::Max(v2, v3)), d, y + q);
-    }
+    Taps<hn::Vec<D>> t;
+    hn::LoadInterleaved2(d, top + 2 * q, t.top_left, t.top_right);
+    hn::LoadInterleaved2(d, bottom + 2 * q, t.bottom_left, t.bottom_right);
+    if constexpr (kSave)
+      store_max_and_winner(d, t, y + q, winner + q);
+    else
+      store_max(d, t, y + q);
   });
 }
 
@@ -65,9 +55,7 @@ void pool_row_scalar(const float* top, const float* bottom, float* y, std::uint8
                      std::int64_t columns) {
   for (std::int64_t q = 0; q < columns; ++q) {
     const float taps[4] = {top[2 * q], top[2 * q + 1], bottom[2 * q], bottom[2 * q + 1]};
-    std::uint8_t best = 0;
-    for (std::uint8_t r = 1; r < 4; ++r)
-      if (taps[r] > taps[best]) best = r;
+    const std::uint8_t best = winner_of(taps);
     y[q] = taps[best];
     if constexpr (kSave) winner[q] = best;
   }
@@ -101,15 +89,10 @@ void max_pool_inference(const Planes& p, const float* x, float* y) { pool_planes
 template <class D>
 HWY_INLINE void unpool_row(D d, const float* dy, const std::uint8_t* winner, float* top, float* bottom,
                            std::int64_t columns) {
-  const hn::RebindToSigned<D> di;
-  const hn::Rebind<std::uint8_t, D> d8;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   for_each_vector(columns, lanes, [&](std::int64_t q) HWY_ATTR {
     const auto gradient = hn::LoadU(d, dy + q);
-    const auto tap = hn::PromoteTo(di, hn::LoadU(d8, winner + q));
-    const auto share = [&](std::int32_t r) HWY_ATTR {
-      return hn::IfThenElseZero(hn::RebindMask(d, hn::Eq(tap, hn::Set(di, r))), gradient);
-    };
+    const auto share = [&](std::int32_t r) HWY_ATTR { return share_of_tap(d, gradient, winner + q, r); };
     hn::StoreInterleaved2(share(0), share(1), d, top + 2 * q);
     hn::StoreInterleaved2(share(2), share(3), d, bottom + 2 * q);
   });
@@ -162,8 +145,8 @@ HWY_AFTER_NAMESPACE();
 #include "convoy/base/threads.h"
 #include "convoy/kernels/cost.h"
 #include "convoy/kernels/cpu/entries.h"
+#include "convoy/kernels/cpu/halving_max_pool.h"
 #include "convoy/kernels/cpu/simd.h"
-#include "convoy/layers/window.h"
 
 namespace convoy::kernels::cpu {
 namespace {
@@ -223,20 +206,9 @@ class MaxPool2x2 final : public Kernel {
 };
 
 base::Verdict supports(const Problem& problem) {
-  if (problem.type != tensor::DType::f32)
-    return base::Reason{base::str("only f32, not ", tensor::name(problem.type))};
   if (problem.family != LayoutFamily::plain)
     return base::Reason{base::str("only plain layout, not ", name(problem.family))};
-  if (problem.epilogue != Epilogue::none) return base::Reason{"no relu behind a maximum: put it before"};
-  if (problem.pass != Pass::forward && problem.pass != Pass::backward_data)
-    return base::Reason{"MaxPool has no parameters"};
-  const layers::Window w = layers::resolve_window(problem.attributes, problem.inputs[0]).value();
-  const std::vector<std::int64_t> one{1, 1}, two{2, 2}, zero{0, 0};
-  if (w.kernel != two || w.strides != two || w.dilations != one || w.pads_begin != zero)
-    return base::Reason{"only windows of 2x2 with stride 2 and no padding"};
-  for (std::size_t d = 0; d < 2; ++d)
-    if (2 * w.output[d] > w.input[d]) return base::Reason{"the last window hangs over the edge"};
-  return {};
+  return check_halving_max_pool(problem);
 }
 
 }  // namespace
