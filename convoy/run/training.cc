@@ -14,6 +14,7 @@
 #include "convoy/run/checkpoint_texts.h"
 #include "convoy/run/environment.h"
 #include "convoy/run/feed.h"
+#include "convoy/run/initialise.h"
 #include "convoy/run/planning.h"
 #include "convoy/run/run_directory.h"
 #include "convoy/run/segment_codec.h"
@@ -71,7 +72,9 @@ class Session final : public train::Checkpointer {
  public:
   Session(const graph::Graph& graph, const ResolvedConfig& resolved, const RunObserver& observer,
           base::StopToken& stop)
-      : graph_(graph), resolved_(resolved), config_(resolved.config), observer_(observer), stop_(stop) {}
+      : graph_(graph), resolved_(resolved), observer_(observer), stop_(stop) {
+    resolved_.config.model = graph.name();
+  }
 
   TrainResult run() {
     open_data();
@@ -125,7 +128,7 @@ class Session final : public train::Checkpointer {
     rule_ = require(optim::make_update_rule(config_.optimizer, update_config(config_)), "--optimizer");
     strategy_ = make_strategy(config_.strategy);
     resolve_plan();
-    objective_ = exec::make_graph_objective(graph_, plan_, {.profile = config_.profile}, kernels::catalog());
+    objective_ = exec::make_graph_objective(graph_, plan_, {}, kernels::catalog());
     store_ = train::make_local_store({.layout = objective_->layout(),
                                       .slot_count = rule_->slot_count(),
                                       .initial_slot_value = rule_->initial_slot_value(),
@@ -165,7 +168,7 @@ class Session final : public train::Checkpointer {
   }
 
   void load_or_initialise() {
-    if (!resume_from_) return initialise();
+    if (!resume_from_) return initialise_store(graph_, config_.seed, *store_);
     const train::Manifest manifest = train::load_checkpoint(*resume_from_, *store_,
                                                             {.model_hash = hash_text(graph_),
                                                              .rule = std::string(rule_->name()),
@@ -188,26 +191,6 @@ class Session final : public train::Checkpointer {
       if (setting.get(before) != setting.get(config_))
         prelude_.notes.push_back(base::str(setting.name, " was ", setting.get(before), " and is ",
                                            setting.get(config_), " from here on"));
-    }
-  }
-
-  // Draws plain initial values and stores them in the plan's layouts.
-  void initialise() {
-    const tensor::ParamLayout plain = graph_.param_layout(tensor::DType::f32);
-    std::vector<float> parameters(static_cast<std::size_t>(plain.parameter_extent), 0.0f);
-    std::vector<float> state(static_cast<std::size_t>(plain.state_extent), 0.0f);
-    graph::initialise(graph_, plain, config_.seed, parameters, state);
-    for (std::size_t s = 0; s < plain.segments.size(); ++s) {
-      const tensor::Segment& from = plain.segments[s];
-      const tensor::Segment& to = store_->layout().segments[s];
-      const bool learned = from.kind == tensor::SegmentKind::parameter;
-      const std::span<const float> source =
-          std::span<const float>(learned ? parameters : state)
-              .subspan(static_cast<std::size_t>(from.offset), static_cast<std::size_t>(from.count));
-      const std::span<float> target =
-          (learned ? store_->parameters() : store_->state())
-              .subspan(static_cast<std::size_t>(to.offset), static_cast<std::size_t>(to.count));
-      store_->codec()->from_plain(to, source, target);
     }
   }
 
@@ -325,8 +308,8 @@ class Session final : public train::Checkpointer {
   }
 
   const graph::Graph& graph_;
-  const ResolvedConfig& resolved_;
-  const RunConfig& config_;
+  ResolvedConfig resolved_;
+  const RunConfig& config_ = resolved_.config;
   const RunObserver& observer_;
   base::StopToken& stop_;
 

@@ -1,0 +1,32 @@
+#include "convoy/benchkit/peak.h"
+
+#include <gtest/gtest.h>
+
+#include "convoy/machine/machine.h"
+#include "convoy/run/doctor.h"
+
+namespace convoy::benchkit {
+namespace {
+
+TEST(Peak, IsWhatAProcessorCanDo) {
+  const Peak peak = measure_peak(1, 5);
+  EXPECT_FALSE(peak.isa.empty());
+  // From a loaded 1 GHz core with 4 lanes, in a debug build too, to 8 GHz with two units of 32 lanes.
+  EXPECT_GT(peak.median_flops, 1e7);
+  EXPECT_LT(peak.best_flops, 1024e9);
+  EXPECT_GE(peak.best_flops, peak.median_flops);
+}
+
+#ifdef __OPTIMIZE__
+// A probe that the compiler has thrown away, or vectors that went through memory, would be outside.
+TEST(Peak, IsNearWhatTheWidthPromises) {
+  const machine::Machine machine = run::describe_machine(1);
+  const double lanes = machine.isa == "avx512" ? 16 : machine.isa == "avx2" ? 8 : 4;
+  const Peak peak = measure_peak(1, 15);
+  EXPECT_GT(peak.best_flops, 0.25e9 * lanes * 2) << peak.isa;  // less than one multiply-add in four cycles
+  EXPECT_LT(peak.best_flops, 6e9 * 2 * lanes * 2) << peak.isa;
+}
+#endif
+
+}  // namespace
+}  // namespace convoy::benchkit
