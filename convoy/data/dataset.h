@@ -42,10 +42,10 @@ enum class Split { train, test };
 // How a data set is found and made.
 struct DatasetRequest {
   Split split = Split::train;
-  std::string data_dir;    // root that holds one folder a data set; empty: the cache, then a download
-  bool offline = false;    // never touch the network
-  std::uint64_t seed = 1;  // for generated data
-  std::int64_t size = 0;   // for generated data; 0: the set's own default
+  std::string data_dir = {};  // root that holds one folder a data set; empty: the cache, then a download
+  bool offline = false;       // never touch the network
+  std::uint64_t seed = 1;     // for generated data
+  std::int64_t size = 0;      // for generated data; 0: the set's own default
 };
 
 // One line of the catalog of data sets (data/readers/catalog.cc).

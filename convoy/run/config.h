@@ -34,7 +34,7 @@ struct RunConfig {
   std::string schedule = "cosine";
   double momentum = 0.9;
   double weight_decay = 5e-4;
-  double epsilon = 1e-8;
+  double epsilon = 0;  // 0: the rule's own
   double decay = 0.99;
   double beta1 = 0.9;
   double beta2 = 0.999;
@@ -47,7 +47,6 @@ struct RunConfig {
   std::string kernels;  // "", or such as "conv1=reference,fc1=onednn"
   bool fuse = true;
   bool share_memory = true;
-  bool profile = false;
 
   // output
   std::string output;                 // run directory; empty: runs/<model>-<data>-<time>

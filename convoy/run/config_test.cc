@@ -206,7 +206,7 @@ TEST_F(ConfigFile, TomlReadsBackToTheSameConfig) {
   const std::map<std::string, std::string> flags = {
       {"model", "mlp"},          {"data_dir", "/a \"b\" \\c #d"}, {"epochs", "3"},
       {"learning_rate", "1e-7"}, {"weight_decay", "0"},           {"fuse", "false"},
-      {"profile", "true"},       {"seed", "9223372036854775807"}, {"momentum", "0.30000000000000004"}};
+      {"replan", "true"},        {"seed", "9223372036854775807"}, {"momentum", "0.30000000000000004"}};
   const ResolvedConfig resolved = resolve_config("", flags, nothing);
   for (const bool with_origins : {false, true}) {
     const ResolvedConfig back = resolve_config(write(to_toml(resolved, with_origins)), {}, nothing);

@@ -196,7 +196,6 @@ constexpr Setting kSettings[] = {
     text<&C::kernels, check_kernels>("execution", "kernels", "kernels of layers, such as conv1=reference,*=onednn"),
     boolean<&C::fuse>("execution", "fuse", "join a layer with the activation that follows it"),
     boolean<&C::share_memory>("execution", "share_memory", "let values that are never needed at once share memory"),
-    boolean<&C::profile>("execution", "profile", "record a timeline in the run directory's trace/"),
 
     text<&C::output>("output", "output", "run directory; empty: runs/MODEL-DATA-TIME"),
     text<&C::resume, not_empty>("output", "resume", "never, auto (continue in the run directory), or a checkpoint's path"),
