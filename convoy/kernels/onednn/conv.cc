@@ -298,12 +298,33 @@ std::unique_ptr<Kernel> make(const Problem& problem) {
   return make_kernel(backward_weights_recipe(problem, g, engine));
 }
 
-// Shares of peak measured for LeNet-5 and AlexNet layers: plain goes through im2col and GEMM.
+// What the library calls the implementation that make() would take.
+std::string implementation(const Problem& problem) {
+  const Geometry g(problem);
+  const Engine engine;
+  const auto info = [](const auto& found) {
+    return found ? found->description.impl_info_str() : std::string();
+  };
+  if (problem.pass == Pass::forward) return info(find_forward(problem, g, engine));
+  if (problem.pass == Pass::backward_data) return info(find_backward_data(problem, g, engine));
+  return info(find_backward_weights(problem, g, engine));
+}
+
+// Vectors run along the channels that the pass writes, padded to whole vectors, and the padding is computed
+// like the rest. The shares of peak were measured on the layers of LeNet-5 (docs/algorithms.md, "Cost
+// model").
 double seconds(const Problem& problem, const machine::Machine& machine) {
-  const double efficiency = problem.family == LayoutFamily::plain           ? 0.25
-                            : problem.family == LayoutFamily::channels_last ? 0.7
-                                                                            : 0.75;
-  return roofline_seconds(problem, machine, efficiency);
+  const std::string name = implementation(problem);
+  if (contains(name, "gemm")) return roofline_seconds(problem, machine, 0.25);
+  const bool is_avx512 = contains(name, "avx512");
+  const std::int64_t lanes = is_avx512 ? 16 : 8;
+  const std::int64_t groups = problem.attributes.integer("group");
+  const std::int64_t channels =
+      (problem.pass == Pass::backward_data ? problem.inputs[0][1] : problem.outputs[0][1]) / groups;
+  const double useful =
+      static_cast<double>(channels) / static_cast<double>((channels + lanes - 1) / lanes * lanes);
+  const double width = is_avx512 || machine.isa != "avx512" ? 1 : 0.65;  // of half-wide vectors, by processor
+  return roofline_seconds(problem, machine, 0.93 * width * useful);
 }
 
 // Products in the sum of one result.
