@@ -23,10 +23,4 @@ const Catalog& catalog();
 // The entry of that name for the op, or null.
 const KernelEntry* find(const Catalog& catalog, std::string_view op, std::string_view name);
 
-// Why each entry that serves the op was passed over: "winograd: stride 2 is not 1".
-struct Refusal {
-  std::string_view entry;
-  base::Reason reason;
-};
-
 }  // namespace convoy::kernels

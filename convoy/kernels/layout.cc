@@ -11,6 +11,10 @@ namespace {
 
 constexpr std::string_view kPlain = "plain";
 
+// Together they keep every position within 2^60. The largest block of today's libraries has 4,096 elements.
+constexpr std::int64_t kMaxElements = std::int64_t{1} << 48;
+constexpr std::int64_t kMaxBlock = std::int64_t{1} << 12;
+
 // What a tag says, independent of sizes.
 struct Parsed {
   std::int64_t groups = 0;  // 0: none stated
@@ -67,6 +71,7 @@ void read_order(std::string_view tag, std::size_t& at, int rank, Parsed& parsed,
 void read_blocks(std::string_view tag, std::size_t& at, int rank, Parsed& parsed,
                  const std::vector<bool>& split) {
   std::vector<bool> blocked(static_cast<std::size_t>(rank), false);
+  std::int64_t elements = 1;
   while (at < tag.size()) {
     const std::int64_t size = read_number(tag, at);
     if (size < 2 || at >= tag.size() || !is_lower(tag[at]) || tag[at] - 'a' >= rank) {
@@ -74,6 +79,11 @@ void read_blocks(std::string_view tag, std::size_t& at, int rank, Parsed& parsed
       return;
     }
     const int dimension = tag[at++] - 'a';
+    elements *= size;  // both below 2^20
+    if (elements > kMaxBlock) {
+      parsed.problem = "its inner blocks have more than " + std::to_string(kMaxBlock) + " elements";
+      return;
+    }
     blocked[static_cast<std::size_t>(dimension)] = true;
     parsed.blocks.push_back({dimension, size});
   }
@@ -121,6 +131,21 @@ base::Result<Layout> Layout::parse(std::string_view tag, int rank) {
     return base::Reason{base::str("layout \"", tag, "\" of rank ", rank, ": ", parsed.problem)};
   if (is_row_major(parsed)) return Layout();
   return Layout(std::string(tag));
+}
+
+base::Verdict Layout::fits(const tensor::Shape& shape) const {
+  if (is_plain()) return {};
+  const Parsed parsed = parse_tag(tag_, shape.rank());
+  if (!parsed.problem.empty())
+    return base::Reason{base::str("layout ", tag_, " for ", shape.str(), ": ", parsed.problem)};
+  if (parsed.groups > 0 && shape[0] % parsed.groups != 0)
+    return base::Reason{
+        base::str("layout ", tag_, " for ", shape.str(), ": the groups do not divide ", shape[0])};
+  std::int64_t count = 1;
+  for (const std::int64_t size : shape)
+    if (__builtin_mul_overflow(count, std::max<std::int64_t>(size, 1), &count) || count > kMaxElements)
+      return base::Reason{base::str("layout ", tag_, " for ", shape.str(), ": the array is too large")};
+  return {};
 }
 
 std::int64_t Layout::storage_count(const tensor::Shape& shape) const {

@@ -26,6 +26,10 @@ class Layout {
   const std::string& tag() const { return tag_; }
   bool is_plain() const { return tag_ == "plain"; }
 
+  // Whether arrays of this shape can lie in this layout: refuses another rank, groups that do not divide
+  // dimension 0, and more than 2^48 elements. Everything below requires it.
+  base::Verdict fits(const tensor::Shape& shape) const;
+
   // Elements of storage, padding included.
   std::int64_t storage_count(const tensor::Shape& shape) const;
   std::int64_t storage_bytes(const tensor::Shape& shape, tensor::DType type) const {

@@ -88,6 +88,23 @@ TEST(Layout, CanonicalIsPlainExactlyWhereTheOrderIs) {
   EXPECT_FALSE(same_order({4, 3, 2, 2}, layout("acdb"), layout("adcb")));
 }
 
+TEST(Layout, FitsSaysWhatCannotLieInIt) {
+  EXPECT_TRUE(layout("g3:aBCde4b2c").fits({6, 5, 3, 2}));
+  EXPECT_FALSE(layout("g3:aBCde4b2c").fits({7, 5, 3, 2}));  // groups
+  EXPECT_FALSE(layout("acdb").fits({7, 5, 3}));             // rank
+  constexpr std::int64_t kLarge = std::int64_t{1} << 24;
+  EXPECT_TRUE(layout("ABcd64b64a").fits({kLarge, kLarge, 1, 1}));
+  EXPECT_EQ(layout("ABcd64b64a").storage_count({kLarge, kLarge, 1, 1}), kLarge * kLarge);
+  EXPECT_FALSE(layout("acdb").fits({kLarge, kLarge, 2, 1}));
+  EXPECT_FALSE(layout("acdb").fits({0, kLarge, kLarge, 2}));  // strides are computed of an empty one too
+}
+
+TEST(Layout, BlocksHaveALargestSize) {
+  EXPECT_TRUE(Layout::parse("ABcd64b64a", 4).ok());
+  EXPECT_FALSE(Layout::parse("ABcd64b65a", 4).ok());
+  EXPECT_FALSE(Layout::parse("Abcd999999a999999a999999a999999a", 4).ok());
+}
+
 TEST(Layout, ScalarsArePlain) {
   EXPECT_EQ(Layout::plain().storage_count({}), 1);
   EXPECT_EQ(Layout::plain().offset({}, {}), 0);

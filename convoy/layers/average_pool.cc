@@ -32,7 +32,9 @@ base::Result<graph::Signature> infer(const graph::Attributes& attributes,
   const base::Result<Window> window = resolve_window(attributes, inputs[0]);
   if (!window) return window.reason();
   if (const auto verdict = check_windows_hold_input(*window); !verdict) return verdict.reason();
-  return graph::Signature{.outputs = {window_output(*window, inputs[0][0], inputs[0][1])}, .params = {}};
+  const tensor::Shape output = window_output(*window, inputs[0][0], inputs[0][1]);
+  if (const auto verdict = check_work(output, window->kernel_count()); !verdict) return verdict.reason();
+  return graph::Signature{.outputs = {output}, .params = {}};
 }
 
 graph::Work work(const graph::Attributes& attributes, std::span<const tensor::Shape> inputs,

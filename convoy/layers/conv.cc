@@ -52,6 +52,8 @@ base::Result<graph::Signature> infer(const graph::Attributes& attributes,
 
   graph::Signature signature;
   signature.outputs = {window_output(*window, inputs[0][0], outputs)};
+  if (const auto verdict = check_work(signature.outputs[0], inputs[0][1] / groups * taps); !verdict)
+    return verdict.reason();
   signature.params.push_back(
       {.name = "weight", .shape = tensor::Shape(std::move(weight)), .initialiser = *initialiser});
   if (attributes.integer("has_bias") != 0)

@@ -34,6 +34,8 @@ base::Result<graph::Signature> infer(const graph::Attributes& attributes,
     return base::Reason{base::str("size is ", attributes.integer("size"), "; at least 1 is wanted")};
   if (!(attributes.real("bias") > 0) || !(attributes.real("alpha") >= 0))
     return base::Reason{"bias must be positive and alpha not negative, or the power is undefined"};
+  const std::int64_t terms = std::min(attributes.integer("size"), inputs[0][1]) + 4;
+  if (const auto verdict = check_work(inputs[0], terms); !verdict) return verdict.reason();
   return graph::Signature{.outputs = {inputs[0]}, .params = {}};
 }
 

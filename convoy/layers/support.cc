@@ -7,6 +7,11 @@
 #include "convoy/base/check.h"
 
 namespace convoy::layers {
+namespace {
+
+constexpr std::int64_t kMaxOperations = std::int64_t{1} << 52;
+
+}  // namespace
 
 bool advance(std::vector<std::int64_t>& index, const std::vector<std::int64_t>& sizes) {
   for (std::size_t d = sizes.size(); d-- > 0;) {
@@ -57,6 +62,15 @@ base::Result<graph::Initialiser> parse_initialiser(std::string_view text, const 
         base::str("initialiser \"", text, "\"; known are he, glorot, gaussian:STDDEV, constant:VALUE")};
   }
   return initialiser;
+}
+
+base::Verdict check_work(const tensor::Shape& output, std::int64_t operations) {
+  std::int64_t total = operations;
+  for (const std::int64_t size : output)
+    if (__builtin_mul_overflow(total, size, &total) || total > kMaxOperations)
+      return base::Reason{base::str(operations, " operations for each of ", output.str(),
+                                    " outputs are more than any machine can do")};
+  return {};
 }
 
 base::Result<graph::Signature> same_shape(const graph::Attributes&, std::span<const tensor::Shape> inputs) {

@@ -133,14 +133,22 @@ base::Result<Window> resolve_window(const graph::Attributes& attributes, const t
 }
 
 base::Verdict check_windows_hold_input(const Window& window) {
+  const auto refusal = [](std::int64_t o, std::size_t d) {
+    return base::Reason{base::str("window ", o, " of spatial dimension ", d, " holds only padding")};
+  };
   for (std::size_t d = 0; d < window.kernel.size(); ++d) {
-    for (std::int64_t o = 0; o < window.output[d]; ++o) {
-      const std::int64_t first = o * window.strides[d] - window.pads_begin[d];
+    const std::int64_t stride = window.strides[d], before = window.pads_begin[d];
+    const std::int64_t in_padding = std::min(window.output[d], (before + stride - 1) / stride);
+    for (std::int64_t o = 0; o < in_padding; ++o) {
+      const std::int64_t first = o * stride - before;
       // The first tap that is not before the input; the window holds input if it exists and is inside.
-      const std::int64_t skipped = first >= 0 ? 0 : (-first + window.dilations[d] - 1) / window.dilations[d];
+      const std::int64_t skipped = (-first + window.dilations[d] - 1) / window.dilations[d];
       if (skipped >= window.kernel[d] || first + skipped * window.dilations[d] >= window.input[d])
-        return base::Reason{base::str("window ", o, " of spatial dimension ", d, " holds only padding")};
+        return refusal(o, d);
     }
+    // The others begin inside, or behind the end: those from this one on.
+    const std::int64_t behind = (window.input[d] + before + stride - 1) / stride;
+    if (behind < window.output[d]) return refusal(behind, d);
   }
   return {};
 }

@@ -460,11 +460,17 @@ base::Result<tensor::ParamLayout> param_layout(const graph::Graph& graph, const 
     if (const auto found = plan.storage.find(segment.name); found != plan.storage.end()) {
       const auto parsed = Layout::parse(found->second, segment.global_shape.rank());
       if (!parsed) return base::Reason{base::str("storage of ", segment.name, ": ", parsed.reason().text)};
+      if (const base::Verdict fits = parsed->fits(segment.global_shape); !fits)
+        return base::Reason{base::str("storage of ", segment.name, ": ", fits.reason().text)};
       segment.layout_tag = found->second;
       segment.count = parsed->storage_count(segment.global_shape);
     }
     layout.append(std::move(segment));
   }
+  for (const auto& [name, tag] : plan.storage)
+    if (layout.find(name) < 0)
+      return base::Reason{
+          base::str("storage of ", name, ": ", graph.name(), " has no such parameter or state")};
   return layout;
 }
 

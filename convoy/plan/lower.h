@@ -18,7 +18,7 @@ base::Result<Program> lower(const graph::Graph& graph, const Plan& plan, const S
                             const kernels::Catalog& catalog);
 
 // Where the plan puts parameters and state: graph order, plain but for plan.storage. Refuses a tag that is no
-// layout of its segment.
+// layout of its segment, and a segment that the graph does not have.
 base::Result<tensor::ParamLayout> param_layout(const graph::Graph& graph, const Plan& plan,
                                                tensor::DType type);
 

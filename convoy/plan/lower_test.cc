@@ -44,6 +44,21 @@ TEST(Plan, TextReadsBack) {
   }
 }
 
+TEST(Plan, StorageMustFitItsSegment) {
+  const graph::Graph graph = small_net();
+  const auto reason = [&](const char* segment, const char* tag) {
+    Plan plan = resolved(graph).plan;
+    plan.storage = {{segment, tag}};
+    const auto layout = param_layout(graph, plan, tensor::DType::f32);
+    return layout.ok() ? std::string("accepted") : layout.reason().text;
+  };
+  EXPECT_EQ(reason("conv.weight", "acdb"), "accepted");
+  EXPECT_EQ(reason("conv.weight", "g3:abcde"), "accepted");  // row-major, whatever the groups
+  EXPECT_NE(reason("conv.weight", "g3:acdeb").find("the groups do not divide 4"), std::string::npos);
+  EXPECT_NE(reason("conv.weight", "ab").find("storage of conv.weight: layout \"ab\""), std::string::npos);
+  EXPECT_EQ(reason("conv9.weight", "acdb"), "storage of conv9.weight: small has no such parameter or state");
+}
+
 TEST(Plan, TextThatIsNoneIsRefusedWithItsLine) {
   const auto reason = [](const char* text) {
     const auto plan = Plan::parse(text);
@@ -54,6 +69,8 @@ TEST(Plan, TextThatIsNoneIsRefusedWithItsLine) {
   EXPECT_EQ(reason("threads 2\nlayer a sideways=onednn/plain\n"),
             "plan, line 2: 'sideways=onednn/plain' is no pass=kernel/layout");
   EXPECT_EQ(reason("threads none\n"), "plan, line 1: 'none' is no number of threads");
+  EXPECT_EQ(reason("threads 4097\n"), "plan, line 1: '4097' is no number of threads");
+  EXPECT_EQ(reason("layer \n"), "plan, line 1: a layer line names no layer");
   EXPECT_EQ(reason("memory much\n"),
             "plan, line 1: 'memory much' is neither layer, storage, threads nor memory");
 }

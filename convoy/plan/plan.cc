@@ -10,6 +10,7 @@ namespace convoy::plan {
 namespace {
 
 using kernels::Pass;
+constexpr int kMaxThreads = 4096;  // a text that asks for more is damaged, and the threads would be started
 constexpr Pass kPasses[] = {Pass::forward, Pass::backward_data, Pass::backward_weights, Pass::backward};
 
 // "onednn/blocked": the family stands behind the last slash.
@@ -25,7 +26,7 @@ base::Result<Choice> parse_choice(std::string_view text) {
 base::Result<LayerPlan> parse_layer(const std::string& text) {
   std::istringstream words(text);
   LayerPlan layer;
-  words >> layer.layer;
+  if (!(words >> layer.layer)) return base::Reason{"a layer line names no layer"};
   for (std::string word; words >> word;) {
     if (word == "fused") {
       layer.fused_into_producer = true;
@@ -58,7 +59,8 @@ base::Verdict read_line(const std::string& keyword, const std::string& rest, Pla
   }
   if (keyword == "threads") {
     const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), plan.threads);
-    if (error != std::errc() || end != rest.data() + rest.size() || plan.threads < 1)
+    if (error != std::errc() || end != rest.data() + rest.size() || plan.threads < 1 ||
+        plan.threads > kMaxThreads)
       return base::Reason{base::str("'", rest, "' is no number of threads")};
     return {};
   }
