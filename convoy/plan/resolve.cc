@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include "convoy/base/threads.h"
@@ -34,11 +35,11 @@ class FamilyResolver {
     for (int i = 0; i < static_cast<int>(layers.size()); ++i) {
       LayerPlan layer{.layer = layers[static_cast<std::size_t>(i)].name};
       for (const Pass pass : analysis_.passes(i)) {
-        auto choice = choose(i, pass, {}, passed_over);
+        auto choice = choose(i, pass, passed_over);
         if (!choice) return choice.reason();
         layer.passes[pass] = std::move(choice).value();
       }
-      unify_if_saved(i, layer, passed_over);
+      unify_if_saved(i, layer);
       plan.layers.push_back(std::move(layer));
     }
     if (request_.fuse) fuse(plan);
@@ -61,11 +62,10 @@ class FamilyResolver {
     return {};
   }
 
-  // The cheapest entry that supports the pass in the family, or in the plain one. `only`: consider no other.
-  base::Result<Choice> choose(int layer, Pass pass, const std::string& only,
-                              std::vector<PassedOver>& passed_over) const {
+  // The cheapest entry that supports the pass in the family, or in the plain one.
+  base::Result<Choice> choose(int layer, Pass pass, std::vector<PassedOver>& passed_over) const {
     const std::string& name = analysis_.graph().layers()[static_cast<std::size_t>(layer)].name;
-    const std::string wanted = only.empty() ? requested_entry(layer) : only;
+    const std::string wanted = requested_entry(layer);
     std::string refusals;
     for (const LayoutFamily family : {family_, LayoutFamily::plain}) {
       const kernels::Problem p = problem(layer, pass, family);
@@ -98,8 +98,16 @@ class FamilyResolver {
     return kernels::find(catalog_, p.kind->op, choice.entry)->make(p)->traits();
   }
 
+  bool serves_all(int layer, const LayerPlan& plan, const KernelEntry& entry, LayoutFamily family) const {
+    if (entry.op != "*" && entry.op != analysis_.graph().layers()[static_cast<std::size_t>(layer)].kind->op)
+      return false;
+    return std::all_of(plan.passes.begin(), plan.passes.end(), [&](const auto& pass_choice) {
+      return entry.supports(problem(layer, pass_choice.first, family)).ok();
+    });
+  }
+
   // Where forward saves something, every pass must be the same entry's: takes the one with the least total.
-  void unify_if_saved(int layer, LayerPlan& plan, std::vector<PassedOver>& passed_over) const {
+  void unify_if_saved(int layer, LayerPlan& plan) const {
     if (plan.passes.size() < 2) return;
     const Choice first = plan.passes.at(Pass::forward);
     const bool alike = std::all_of(plan.passes.begin(), plan.passes.end(),
@@ -110,18 +118,20 @@ class FamilyResolver {
     if (saved == 0) return;
     std::optional<std::map<Pass, Choice>> best;
     double best_seconds = std::numeric_limits<double>::infinity();
-    for (const KernelEntry& entry : catalog_) {
-      std::map<Pass, Choice> passes;
-      double seconds = 0;
-      for (const auto& [pass, old] : plan.passes) {
-        const auto choice = choose(layer, pass, std::string(entry.name), passed_over);
-        if (!choice || (!passes.empty() && choice->family != passes.begin()->second.family)) break;
-        passes[pass] = *choice;
-        seconds += entry.seconds(problem(layer, pass, choice->family), machine_);
+    const std::string wanted = requested_entry(layer);
+    for (const LayoutFamily family : {family_, LayoutFamily::plain}) {
+      for (const KernelEntry& entry : catalog_) {
+        if (!serves_all(layer, plan, entry, family) || (!wanted.empty() && entry.name != wanted)) continue;
+        std::map<Pass, Choice> passes;
+        double seconds = 0;
+        for (const auto& [pass, old] : plan.passes) {
+          passes[pass] = {std::string(entry.name), family};
+          seconds += entry.seconds(problem(layer, pass, family), machine_);
+        }
+        if (seconds >= best_seconds) continue;
+        best_seconds = seconds;
+        best = std::move(passes);
       }
-      if (passes.size() != plan.passes.size() || seconds >= best_seconds) continue;
-      best_seconds = seconds;
-      best = std::move(passes);
     }
     if (best) plan.passes = *std::move(best);
   }
@@ -172,12 +182,11 @@ class FamilyResolver {
 };
 
 base::Verdict check_names(const graph::Graph& graph, const PlanRequest& request) {
-  for (const auto& [layer, entry] : request.kernels) {
-    const bool known = layer == "*" || std::any_of(graph.layers().begin(), graph.layers().end(),
-                                                   [&](const graph::Layer& l) { return l.name == layer; });
-    if (!known)
+  std::set<std::string_view> known = {"*"};
+  for (const graph::Layer& layer : graph.layers()) known.insert(layer.name);
+  for (const auto& [layer, entry] : request.kernels)
+    if (!known.contains(layer))
       return base::Reason{base::str("no layer '", layer, "' in ", graph.name(), " to use kernel ", entry)};
-  }
   return {};
 }
 
