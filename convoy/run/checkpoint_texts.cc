@@ -79,6 +79,10 @@ CheckpointTexts from_texts(const train::Manifest& manifest, const std::string& p
   if (hash_text(texts.graph) != manifest.model_hash)
     throw base::InputError(path, "its model text and its model hash disagree; use another checkpoint");
   texts.input = read_input(require_text(manifest, "input", path), path);
+  const tensor::Shape& sample = texts.graph.input_shape();
+  if (sample.rank() == 0 || static_cast<std::int64_t>(texts.input.mean.size()) != sample[0])
+    throw base::InputError(path, base::str("its normalisation is of ", texts.input.mean.size(),
+                                           " channels, its model takes samples of ", sample.str()));
   texts.config = require_text(manifest, "config", path);
   return texts;
 }

@@ -1,6 +1,7 @@
 // What a run writes into a checkpoint beside the tensors, and reads back.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
