@@ -5,10 +5,12 @@ The two JPEG seeds of fuzz/corpus/image are TurboJPEG's, of a 16x8 ramp, and onl
 """
 
 import gzip
+import hashlib
 import io
 import json
 import lzma
 import pathlib
+import re
 import struct
 import tarfile
 import zlib
@@ -48,6 +50,58 @@ def tar():
     return out.getvalue()[:2048]
 
 
+GRAPH = """graph net 1x6x6
+conv1 = Conv{auto_pad="NOTSET", dilations=[1,1], group=1, kernel_shape=[3,3], output_channels=4, pads=[1,1,1,1]}(input)
+relu1 = Relu{}(conv1)
+pool1 = MaxPool{ceil_mode=1, kernel_shape=[2,2], strides=[2,2]}(relu1)
+norm = BatchNormalization{epsilon=1.0e-05, momentum=0.9}(pool1)
+left = LRN{size=3}(norm)
+sum = Add{}(norm, left)
+both = Concat{axis=1}(sum, norm)
+flat = Flatten{axis=1}(both)
+drop = Dropout{ratio=0.5}(flat)
+fc1 = Gemm{output_features=3, initialiser="gaussian:0.01"}(drop)
+loss = SoftmaxCrossEntropyLoss{}(fc1, labels)
+output fc1
+loss loss
+class a b
+class "c"
+class d
+"""
+
+# Of the model that plan_text_fuzz.cc plans.
+PLAN = """layer conv forward=onednn/blocked backward_weights=onednn/blocked
+layer relu fused backward_data=onednn/blocked
+layer flat
+layer fc forward=onednn/plain backward_data=onednn/plain backward_weights=reference/plain
+layer loss forward=reference/plain backward_data=reference/plain
+storage conv.weight=Acdb16a
+storage fc.weight=ba
+threads 2
+memory shared
+"""
+
+
+def fnv1a(text):
+    value = 0xcbf29ce484222325
+    for byte in text.encode():
+        value = (value ^ byte) * 0x100000001b3 % 2**64
+    return value
+
+
+SMALL = "graph n 1x2x2\nf = Flatten{axis=1}(input)\noutput f\n"
+
+
+def manifest():
+    fields = {"format": 1, "step": 20, "seed": 18446744073709551615, "model_hash": f"{fnv1a(SMALL):016x}", "rule": "momentum",
+              "texts": {"graph": SMALL, "plan": "layer f\nthreads 1\n", "config": "[train]\nepochs = 2\n",
+                        "input": '{"data":"digits","mean":[0.1],"stddev":[0.3],"class_names":["a b","\\"c\\"","d"]}'},
+              "metrics": {"test_loss": 0.25},
+              "files": {"weights.safetensors": {"size_bytes": 8, "sha256": "0" * 64}}}
+    covered = json.dumps(fields, indent=2)[:-2] + ",\n"
+    return covered + '  "manifest_sha256": "' + hashlib.sha256(covered.encode()).hexdigest() + '"\n}\n'
+
+
 def main():
     seed("idx", "images", struct.pack(">IIII", 2051, 2, 2, 3) + bytes(12))
     seed("idx", "labels", struct.pack(">II", 2049, 4) + bytes([0, 1, 9, 5]))
@@ -65,6 +119,22 @@ def main():
                        "kernels": "train\n--kernels\nconv1=reference,*=onednn\n--augment\ncrop=4,flip",
                        "mistake": "trian\n--epoch\n3"}.items():
         seed("command_line", name, text)
+    seed("graph_text", "all", GRAPH)
+    seed("graph_text", "deep", "graph n 3x8x8x8\nc = Conv{kernel_shape=[1,2,3], output_channels=2}(input)\noutput c\n")
+    seed("graph_text", "wide", "graph n 16777216x8388608\nr = Relu{}(input)\noutput r\n")
+    seed("graph_text", "attributes", '{a=1, b=-2.5e3, c="x\\"y\\n", d=[1,-2,3], e=[], f=inf}')
+    seed("plan_text", "all", PLAN)
+    seed("plan_text", "reference", re.sub("=onednn/[a-z]*", "=reference/plain", PLAN).replace(
+        " fused", " forward=reference/plain").replace("storage conv.weight=Acdb16a", "memory separate"))
+    seed("manifest", "all", manifest())
+    for name, sizes, tag in [("plain", (2, 3, 4), "plain"), ("nhwc", (2, 3, 4, 5), "acdb"),
+                             ("blocked", (2, 5, 3, 3), "aBcd16b"), ("twice", (8, 7), "AB4b8a2b"),
+                             ("groups", (6, 4, 3, 3), "g2:aBcde8b")]:
+        seed("layout", name, bytes([len(sizes), *sizes]) + tag.encode())
+    for name, text in {"augment": "crop=4:reflect,flip,translate=2,rotate=12.5,elastic=34:4", "step": "step:0.1@2.5epochs",
+                       "polynomial": "polynomial:2,1e-4+warmup:3epochs", "cosine": "cosine:1e+2+warmup:10steps",
+                       "exponential": "exponential:0.5", "constant": "constant+warmup:7"}.items():
+        seed("setting_texts", name, text)
     for name, text in {"p2": "P2\n# c\n2 2\n15\n0 1 2 15\n", "p3": "P3 1 1 255 1 2 3", "p5": "P5 2 1 255\nab",
                        "p6": "P6 1 1 255\nabc", "p5-16": "P5 1 1 65535\nab"}.items():
         seed("image", name, text)
