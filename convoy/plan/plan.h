@@ -49,7 +49,7 @@ struct Plan {
 // What a person asks for; whatever is open is decided by resolve().
 struct PlanRequest {
   std::optional<kernels::LayoutFamily> layout;  // none: automatic
-  std::map<std::string, std::string> kernels;   // layer name or "*" → entry name
+  std::map<std::string, std::string> kernels;   // layer name → entry; "*": layers that have it
   bool fuse = true;
   bool share_memory = true;
 };

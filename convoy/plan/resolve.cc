@@ -54,12 +54,13 @@ class FamilyResolver {
     return p;
   }
 
-  std::string requested_entry(int layer) const {
-    const std::string& name = analysis_.graph().layers()[static_cast<std::size_t>(layer)].name;
-    for (const std::string& key : {name, std::string("*")})
-      if (const auto found = request_.kernels.find(key); found != request_.kernels.end())
-        return found->second;
-    return {};
+  // A request for all layers concerns those whose operator has a kernel of that name.
+  std::string requested_entry(int index) const {
+    const graph::Layer& layer = analysis_.graph().layers()[static_cast<std::size_t>(index)];
+    if (const auto own = request_.kernels.find(layer.name); own != request_.kernels.end()) return own->second;
+    const auto all = request_.kernels.find("*");
+    if (all == request_.kernels.end()) return {};
+    return kernels::find(catalog_, layer.kind->op, all->second) == nullptr ? std::string() : all->second;
   }
 
   // The cheapest entry that supports the pass in the family, or in the plain one.
@@ -181,12 +182,18 @@ class FamilyResolver {
   LayoutFamily family_;
 };
 
-base::Verdict check_names(const graph::Graph& graph, const PlanRequest& request) {
+base::Verdict check_names(const graph::Graph& graph, const PlanRequest& request,
+                          const kernels::Catalog& catalog) {
   std::set<std::string_view> known = {"*"};
   for (const graph::Layer& layer : graph.layers()) known.insert(layer.name);
   for (const auto& [layer, entry] : request.kernels)
     if (!known.contains(layer))
       return base::Reason{base::str("no layer '", layer, "' in ", graph.name(), " to use kernel ", entry)};
+  const auto all = request.kernels.find("*");
+  if (all != request.kernels.end() && std::none_of(catalog.begin(), catalog.end(), [&](const KernelEntry& e) {
+        return e.name == all->second;
+      }))
+    return base::Reason{base::str("no kernel '", all->second, "' for any operator")};
   return {};
 }
 
@@ -195,7 +202,7 @@ base::Verdict check_names(const graph::Graph& graph, const PlanRequest& request)
 base::Result<Resolution> resolve(const graph::Graph& graph, const PlanRequest& request,
                                  const StepConfig& config, const machine::Machine& machine,
                                  const kernels::Catalog& catalog) {
-  if (const base::Verdict names = check_names(graph, request); !names) return names.reason();
+  if (const base::Verdict names = check_names(graph, request, catalog); !names) return names.reason();
   const Analysis analysis(graph, config);
   std::vector<LayoutFamily> families = {LayoutFamily::plain, LayoutFamily::channels_last,
                                         LayoutFamily::blocked};

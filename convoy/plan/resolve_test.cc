@@ -126,6 +126,15 @@ TEST(Resolve, ComparesFamiliesByTheWholeStep) {
   EXPECT_EQ(open->predicted_seconds, best);
 }
 
+TEST(Resolve, AKernelForAllLayersServesThoseThatHaveIt) {
+  const PlanRequest request = {.kernels = {{"*", "onednn"}, {"pool", "reference"}}};
+  const auto resolution = resolve(pooling_net(), request, kGradient, {}, kernels::catalog());
+  ASSERT_TRUE(resolution.ok()) << resolution.reason().text;
+  for (const char* name : {"conv", "fc", "pool"})
+    for (const auto& [pass, choice] : layer(resolution->plan, name).passes)
+      EXPECT_EQ(choice.entry, std::string_view(name) == "pool" ? "reference" : "onednn") << name;
+}
+
 TEST(Resolve, RefusesUnknownLayersAndKernels) {
   const auto reason = [](const PlanRequest& request) {
     const auto resolution = resolve(pooling_net(), request, kGradient, {}, kernels::catalog());
@@ -135,6 +144,7 @@ TEST(Resolve, RefusesUnknownLayersAndKernels) {
             "no layer 'pool9' in pooling to use kernel reference");
   EXPECT_EQ(reason({.kernels = {{"pool", "magic"}}}),
             "layer pool, forward: no kernel 'magic' for this operator");
+  EXPECT_EQ(reason({.kernels = {{"*", "magic"}}}), "no kernel 'magic' for any operator");
 }
 
 }  // namespace
