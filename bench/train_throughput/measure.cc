@@ -10,6 +10,7 @@
 #include "bench/train_throughput/peer.h"
 #include "convoy/base/check.h"
 #include "convoy/base/error.h"
+#include "convoy/base/process_memory.h"
 #include "convoy/benchkit/peak.h"
 #include "convoy/benchkit/process.h"
 #include "convoy/io/json.h"
@@ -108,7 +109,7 @@ CaseResult measure_case(const Case& which, const Options& options) {
 
 std::int64_t memory_of_case(const Case& which, const Options& options) {
   benchkit::make_step_bench(bench_config(which, options))->measure(kMemorySeconds);
-  return benchkit::peak_memory_bytes();
+  return base::peak_memory_bytes();
 }
 
 }  // namespace convoy::bench

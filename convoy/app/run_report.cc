@@ -121,7 +121,7 @@ report::Page describe_run(const run::Prelude& prelude, const run::TrainResult& r
   page.subtitle = base::str(
       prelude.model_summary, "; ", is_interrupted ? "interrupted after " : "trained for ",
       report::thousands(result.outcome.steps), " of ", report::thousands(prelude.total_steps), " steps");
-  if (!result.confusion.empty() || result.test_loss > 0) {
+  if (result.tested) {
     if (!result.confusion.empty())
       page.figures.emplace_back("test accuracy", report::percent(result.test_accuracy, 2));
     page.figures.emplace_back("test loss", report::significant(result.test_loss, 4));

@@ -21,21 +21,18 @@ bool is_interrupted(const run::TrainResult& result) {
 }
 
 // A run that was stopped within its first epoch has seen no test image.
-bool was_tested(const run::TrainResult& result) { return !result.confusion.empty() || result.test_loss > 0; }
-
 io::Json result_json(const run::TrainResult& result) {
-  return io::Json::object(
-      {{"test_accuracy", was_tested(result) ? io::Json(result.test_accuracy) : io::Json()},
-       {"test_loss", was_tested(result) ? io::Json(result.test_loss) : io::Json()},
-       {"epochs", result.epochs},
-       {"steps", result.outcome.steps},
-       {"seconds", result.seconds},
-       {"images_per_second", result.images_per_second},
-       {"data_wait_seconds", result.data_wait_seconds},
-       {"peak_memory_bytes", result.peak_memory_bytes},
-       {"run_directory", result.run_directory},
-       {"checkpoint", result.checkpoint},
-       {"interrupted", is_interrupted(result)}});
+  return io::Json::object({{"test_accuracy", result.tested ? io::Json(result.test_accuracy) : io::Json()},
+                           {"test_loss", result.tested ? io::Json(result.test_loss) : io::Json()},
+                           {"epochs", result.epochs},
+                           {"steps", result.outcome.steps},
+                           {"seconds", result.seconds},
+                           {"images_per_second", result.images_per_second},
+                           {"data_wait_seconds", result.data_wait_seconds},
+                           {"peak_memory_bytes", result.peak_memory_bytes},
+                           {"run_directory", result.run_directory},
+                           {"checkpoint", result.checkpoint},
+                           {"interrupted", is_interrupted(result)}});
 }
 
 void print_result(const run::TrainResult& result, const std::string& report_path, Session& session) {
@@ -44,7 +41,7 @@ void print_result(const run::TrainResult& result, const std::string& report_path
     out << "test accuracy " << report::percent(result.test_accuracy, 2) << ", loss "
         << report::significant(result.test_loss, 4) << "\n\n"
         << report::print({result.confusion, result.class_names}, session.out_terminal.colours) << "\n";
-  } else if (was_tested(result)) {
+  } else if (result.tested) {
     out << "test loss " << report::significant(result.test_loss, 4) << "\n";
   }
   out << report::thousands(result.outcome.steps) << " steps in " << report::duration(result.seconds) << ", "

@@ -1,17 +1,12 @@
-// Other processes that take part in a measurement, and this one's memory.
+// Other processes that take part in a measurement.
 #pragma once
 
 #include <sys/types.h>
 
-#include <cstdint>
 #include <string>
 #include <vector>
 
 namespace convoy::benchkit {
-
-// The most memory that this process has had in RAM at once since it was started, from /proc; 0 where the
-// system does not say. (ru_maxrss of getrusage starts with what the parent had, and so says less.)
-std::int64_t peak_memory_bytes();
 
 // A child process that answers line by line. One thread uses it.
 class ChildProcess {

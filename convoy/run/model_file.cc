@@ -12,16 +12,11 @@
 #include "convoy/io/file.h"
 #include "convoy/run/checkpoint_texts.h"
 #include "convoy/run/feed.h"
+#include "convoy/run/run_directory.h"
 #include "convoy/run/segment_codec.h"
 
 namespace convoy::run {
 namespace {
-
-// Where the checkpoints are, if `path` is a run directory.
-std::string checkpoint_place(const std::string& path) {
-  const bool is_run = io::file_exists(io::join_path(path, "config.toml"));
-  return is_run ? io::join_path(path, "checkpoints") : path;
-}
 
 // softmax of one row of scores, largest subtracted first.
 std::vector<double> probabilities(std::span<const float> scores) {

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
 #include <filesystem>
@@ -53,6 +54,14 @@ std::optional<std::string> RunDirectory::latest_checkpoint() const {
   return train::find_latest(checkpoints());
 }
 
+bool RunDirectory::holds_checkpoints() const {
+  std::error_code error;  // a directory that is not there holds none
+  const std::filesystem::directory_iterator entries(checkpoints(), error);
+  return std::any_of(begin(entries), end(entries), [](const std::filesystem::directory_entry& entry) {
+    return entry.path().filename().string().starts_with("step-");
+  });
+}
+
 bool RunDirectory::holds_a_run() const {
   return io::file_exists(io::join_path(path_, "config.toml")) ||
          io::file_exists(io::join_path(path_, "metrics.jsonl")) || latest_checkpoint().has_value();
@@ -88,6 +97,10 @@ void RunDirectory::append_metrics(const io::Json& row) const {
   if (descriptor < 0) throw base::FileError(path, "open the metrics", errno);
   append_or_restore(descriptor, path, row.dump() + "\n");
   if (::close(descriptor) != 0) throw base::FileError(path, "append to the metrics", errno);
+}
+
+std::string checkpoint_place(const std::string& path) {
+  return io::file_exists(io::join_path(path, "config.toml")) ? io::join_path(path, "checkpoints") : path;
 }
 
 std::string default_run_directory(const RunConfig& config) {

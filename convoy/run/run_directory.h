@@ -23,6 +23,8 @@ class RunDirectory {
 
   // The newest complete checkpoint.
   std::optional<std::string> latest_checkpoint() const;
+  // Whether there are any, complete or damaged.
+  bool holds_checkpoints() const;
   // Whether an earlier run left checkpoints or metrics.
   bool holds_a_run() const;
 
@@ -38,6 +40,9 @@ class RunDirectory {
   std::string path_;
   io::DirectoryLock lock_;
 };
+
+// Where the checkpoints of `path` are: below it where it is a run directory, else the path itself.
+std::string checkpoint_place(const std::string& path);
 
 // "runs/lenet5-mnist-20261124-053730": the default place of a run, unused so far.
 std::string default_run_directory(const RunConfig& config);

@@ -1,13 +1,14 @@
 #include "convoy/run/training.h"
 
 #include <fmt/core.h>
-#include <sys/resource.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
 #include <utility>
 
 #include "convoy/base/error.h"
+#include "convoy/base/process_memory.h"
 #include "convoy/base/threads.h"
 #include "convoy/exec/graph_objective.h"
 #include "convoy/run/assemble.h"
@@ -32,12 +33,6 @@ T require(base::Result<T> result, const char* setting) {
   return std::move(result).value();
 }
 
-std::int64_t peak_memory_bytes() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return std::int64_t{usage.ru_maxrss} * 1024;
-}
-
 std::vector<std::string> slot_names(const optim::UpdateRule& rule) {
   std::vector<std::string> names;
   for (int s = 0; s < rule.slot_count(); ++s) names.emplace_back(rule.slot_name(s));
@@ -51,6 +46,13 @@ std::unique_ptr<train::Strategy> make_strategy(const std::string& name) {
     known += base::str(known.empty() ? "" : ", ", kind.name);
   }
   throw base::UsageError(base::str("--strategy: no strategy '", name, "'; there are: ", known));
+}
+
+// Whether an existing path lies in a directory.
+bool is_below(const std::string& path, const std::string& directory) {
+  const std::filesystem::path relative =
+      std::filesystem::canonical(path).lexically_relative(std::filesystem::canonical(directory));
+  return !relative.empty() && *relative.begin() != "..";
 }
 
 // The means of an epoch that is being trained.
@@ -78,8 +80,9 @@ class Session final : public train::Checkpointer {
 
   TrainResult run() {
     open_data();
-    open_directory();
+    find_checkpoint();
     assemble();
+    open_directory();
     write_head();
     announce();
     train();
@@ -110,18 +113,33 @@ class Session final : public train::Checkpointer {
         prelude_.notes.push_back(set->info().name + ": " + note);
   }
 
-  // Also finds the checkpoint to go on from, before anything is written.
+  // The checkpoint to go on from. Only a run that goes on in its directory locks it now; for any other, all
+  // that can be refused is refused before a directory is made.
+  void find_checkpoint() {
+    if (config_.resume != "auto") {
+      if (config_.resume != "never") resume_from_ = checkpoint_place(config_.resume);
+      return;
+    }
+    if (config_.output.empty())
+      throw base::UsageError("--resume auto goes on in a run directory; say in which by --output");
+    if (!std::filesystem::exists(config_.output)) return;
+    directory_.emplace(config_.output);
+    resume_from_ = directory_->latest_checkpoint();
+    if (!resume_from_ && directory_->holds_checkpoints())
+      throw base::InputError(directory_->checkpoints(),
+                             "none of its checkpoints is complete; restore one, or begin anew in another "
+                             "--output");
+  }
+
   void open_directory() {
+    if (directory_) return;
     directory_.emplace(config_.output.empty() ? default_run_directory(config_) : config_.output);
-    if (config_.resume == "auto") {
-      resume_from_ = directory_->latest_checkpoint();
-    } else if (config_.resume != "never") {
-      resume_from_ = config_.resume;
-    } else if (directory_->holds_a_run()) {
+    // Going back to an older checkpoint of the directory's own run is no accident; all else would be.
+    const bool goes_back = resume_from_ && is_below(*resume_from_, directory_->path());
+    if (!goes_back && directory_->holds_a_run())
       throw base::UsageError(base::str(directory_->path(),
                                        ": holds a run already; go on with it by --resume auto, "
                                        "or choose another --output"));
-    }
   }
 
   void assemble() {
@@ -292,6 +310,7 @@ class Session final : public train::Checkpointer {
         tested_at_epoch_ >= 0 && (tested_at_epoch_ + 1) * prelude_.steps_per_epoch == result_.outcome.steps;
     if (!tested && result_.outcome.end == train::Outcome::End::done) test_ = evaluate_test();
     result_.epochs = result_.outcome.steps / prelude_.steps_per_epoch;
+    result_.tested = test_.samples > 0;
     result_.test_loss = test_.loss;
     result_.test_accuracy = test_.accuracy();
     result_.class_names = test_set_->info().class_names;
@@ -303,7 +322,7 @@ class Session final : public train::Checkpointer {
     result_.seconds = total_.seconds;
     result_.images_per_second = total_.seconds > 0 ? static_cast<double>(total_.samples) / total_.seconds : 0;
     result_.data_wait_seconds = batches_->wait_seconds();
-    result_.peak_memory_bytes = peak_memory_bytes();
+    result_.peak_memory_bytes = base::peak_memory_bytes();
     return std::move(result_);
   }
 

@@ -47,6 +47,7 @@ struct TrainResult {
   train::Outcome outcome;
   std::string run_directory;
   std::string checkpoint;  // the last one written
+  bool tested = false;     // false: stopped before the first epoch was over, and the next three are empty
   double test_loss = 0, test_accuracy = 0;
   std::vector<std::vector<std::int64_t>> confusion;  // [label][prediction]
   std::vector<std::string> class_names;

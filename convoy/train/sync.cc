@@ -70,9 +70,8 @@ class Run {
     if (!std::isfinite(found.loss))
       throw DivergedError(
           fmt::format("the loss is {} at step {} (epoch {}) with learning rate {:.4g}; lower the rate or "
-                      "warm it up, and go "
-                      "on from the last checkpoint",
-                      found.loss, t + 1, t / steps_per_epoch_, rate));
+                      "warm it up, and go on from the last checkpoint",
+                      std::isnan(found.loss) ? "nan" : "infinite", t + 1, t / steps_per_epoch_, rate));
     update(t, rate);
     if (with_.observer.on_step)
       with_.observer.on_step({.step = t + 1,
