@@ -1,7 +1,6 @@
 // A planned graph as an Objective: what training sees of a network.
 #pragma once
 
-#include <functional>
 #include <memory>
 
 #include "convoy/exec/executor.h"

@@ -156,6 +156,10 @@ std::int64_t Layout::offset(const tensor::Shape& shape, std::span<const std::int
   return LayoutMap(shape, *this).offset(index);
 }
 
+Layout stored_layout(const tensor::Segment& segment) {
+  return Layout::parse(segment.layout_tag, segment.global_shape.rank()).value();
+}
+
 LayoutMap::LayoutMap(const tensor::Shape& shape, const Layout& layout) : dims_(shape.sizes()) {
   const Parsed parsed = layout.is_plain() ? row_major(shape.rank()) : parse_tag(layout.tag(), shape.rank());
   CONVOY_CHECK(parsed.problem.empty(), layout.tag(), " for ", shape.str(), ": ", parsed.problem);

@@ -8,6 +8,7 @@
 
 #include "convoy/base/result.h"
 #include "convoy/tensor/dtype.h"
+#include "convoy/tensor/param_layout.h"
 #include "convoy/tensor/shape.h"
 
 namespace convoy::kernels {
@@ -44,5 +45,8 @@ class Layout {
   explicit Layout(std::string tag) : tag_(std::move(tag)) {}
   std::string tag_;
 };
+
+// How an arena stores a segment: what its layout_tag says. Requires a tag that is a layout of the segment.
+Layout stored_layout(const tensor::Segment& segment);
 
 }  // namespace convoy::kernels

@@ -37,8 +37,8 @@ struct Fans {
 };
 base::Result<graph::Initialiser> parse_initialiser(std::string_view text, const Fans& fans);
 
-// Refuses an output for which `operations` an element are more than 2^52 in all: no machine could do them, and
-// no sum of such counts overflows.
+// Refuses an output for which `operations` an element are more than 2^52 in all: no machine could do them,
+// and no sum of such counts overflows.
 base::Verdict check_work(const tensor::Shape& output, std::int64_t operations);
 
 // Signature of one output with the first input's shape and no parameters.

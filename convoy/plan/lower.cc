@@ -20,11 +20,6 @@ using Mode = StepConfig::Mode;
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
-Layout stored_layout(const tensor::Segment& segment) {
-  if (segment.layout_tag == "plain") return Layout::plain();
-  return Layout::parse(segment.layout_tag, segment.global_shape.rank()).value();
-}
-
 // The places of one array: the same elements in one or more layouts.
 using Copies = std::vector<int>;
 
@@ -194,7 +189,7 @@ class Lowering {
                      .segment = segment,
                      .shape = Shape(place.slice.extent),
                      .type = program_.config.type,
-                     .layout = stored_layout(place)});
+                     .layout = kernels::stored_layout(place)});
   }
 
   Step& add_step(StepKind kind, std::string label) {

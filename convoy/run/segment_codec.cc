@@ -6,6 +6,7 @@ namespace convoy::run {
 namespace {
 
 using kernels::Layout;
+using kernels::stored_layout;
 
 class KernelCodec final : public train::SegmentCodec {
  public:
@@ -19,11 +20,6 @@ class KernelCodec final : public train::SegmentCodec {
   }
 
  private:
-  static Layout stored_layout(const tensor::Segment& segment) {
-    if (segment.layout_tag == "plain") return Layout::plain();
-    return Layout::parse(segment.layout_tag, segment.global_shape.rank()).value();
-  }
-
   static void convert(const tensor::Segment& segment, const Layout& from, const float* source,
                       const Layout& to, float* target) {
     kernels::make_converter({tensor::Shape(segment.slice.extent), tensor::DType::f32, from, to})
