@@ -86,6 +86,7 @@ class ProgressImpl final : public Progress {
   }
 
   void draw(double now) {
+    const double left = seconds_left(now);
     const int digits = static_cast<int>(std::to_string(config_.total_steps).size());
     const std::vector<std::string> fields = {
         fmt::format("epoch {}/{}", last_.epoch + 1, config_.epochs),
@@ -93,7 +94,7 @@ class ProgressImpl final : public Progress {
         fmt::format("{:>7} images/s", thousands(std::llround(images_per_second_))),
         fmt::format("loss {:<7.4g}", loss_),
         fmt::format("lr {:<8.3g}", last_.learning_rate),
-        fmt::format("ETA {}", duration(seconds_left(now))),
+        fmt::format("ETA {}", left < 1 ? "0 s" : duration(left)),
     };
     std::string line = fields[0];
     if (!config_.terminal.redraws) {
