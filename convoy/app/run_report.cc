@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "convoy/app/train_view.h"
 #include "convoy/base/check.h"
 #include "convoy/io/atomic_file.h"
 #include "convoy/io/file.h"
@@ -119,7 +120,7 @@ report::Page describe_run(const run::Prelude& prelude, const run::TrainResult& r
   report::Page page;
   page.title = base::str(resolved.config.model, " on ", resolved.config.data);
   page.subtitle = base::str(
-      prelude.model_summary, "; ", is_interrupted ? "interrupted after " : "trained for ",
+      model_summary(prelude), "; ", is_interrupted ? "interrupted after " : "trained for ",
       report::thousands(result.outcome.steps), " of ", report::thousands(prelude.total_steps), " steps");
   if (result.tested) {
     if (!result.confusion.empty())

@@ -13,6 +13,11 @@ namespace convoy::app {
 using report::percent;
 using report::thousands;
 
+std::string model_summary(const run::Prelude& prelude) {
+  return fmt::format("{}: {} parameters, {} multiply-accumulates an image", prelude.model,
+                     thousands(prelude.parameters), thousands(prelude.macs));
+}
+
 TrainView::TrainView(Session& session, bool quiet) : session_(session), quiet_(quiet) {
   base::set_log_sink([this](base::LogLevel level, const std::string& line) {
     print(fmt::format("convoy: {}{}", level == base::LogLevel::warning ? "warning: " : "", line));
@@ -36,7 +41,7 @@ void TrainView::start(const run::Prelude& prelude) {
   prelude_ = prelude;
   for (const std::string& note : prelude.notes) print("convoy: " + note);
   if (quiet_) return;
-  print("convoy: " + prelude.model_summary);
+  print("convoy: " + model_summary(prelude));
   print(fmt::format("convoy: {} training and {} test images; {} steps an epoch, {} in all; {} thread{}",
                     thousands(prelude.train_size), thousands(prelude.test_size),
                     thousands(prelude.steps_per_epoch), thousands(prelude.total_steps), prelude.threads,

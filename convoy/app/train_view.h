@@ -12,6 +12,9 @@
 
 namespace convoy::app {
 
+// "lenet5: 61,706 parameters, 416,520 multiply-accumulates an image"
+std::string model_summary(const run::Prelude& prelude);
+
 // Shows the prelude, progress and a line an epoch; log lines pass through it while it lives, so that they do
 // not run into the bar. One at a time in a process.
 class TrainView {

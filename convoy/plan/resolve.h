@@ -30,7 +30,7 @@ struct Resolution {
 // Chooses, for every pass of every layer, the cheapest supported entry, within one family of layouts for the
 // whole graph where the layer has a kernel for it and in the plain one elsewhere; compares the families by
 // their estimated step, conversions included, and takes the fastest. A request that names a layout or an
-// entry is followed or refused with the reason.
+// entry is followed or refused with the reason. Plans for the thread count that the calling thread has now.
 base::Result<Resolution> resolve(const graph::Graph& graph, const PlanRequest& request,
                                  const StepConfig& config, const machine::Machine& machine,
                                  const kernels::Catalog& catalog);

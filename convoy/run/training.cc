@@ -236,8 +236,8 @@ class Session final : public train::Checkpointer {
     }
     prelude_.run_directory = directory_->path();
     prelude_.parameters = store_->layout().parameter_count;
-    prelude_.model_summary = fmt::format("{}: {} parameters, {} multiply-accumulates an image", graph_.name(),
-                                         prelude_.parameters, macs);
+    prelude_.model = graph_.name();
+    prelude_.macs = macs;
     prelude_.train_size = train_set_->info().size;
     prelude_.test_size = test_set_->info().size;
     prelude_.steps_per_epoch = batches_->steps_per_epoch();

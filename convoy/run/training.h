@@ -18,8 +18,9 @@ namespace convoy::run {
 // What is known once everything is assembled and before the first step.
 struct Prelude {
   std::string run_directory;
-  std::string model_summary;  // "lenet5: 61,706 parameters, 416,520 MACs an image"
+  std::string model;
   std::int64_t parameters = 0;
+  std::int64_t macs = 0;  // multiply-accumulates of one sample, forward
   std::int64_t train_size = 0, test_size = 0;
   std::int64_t steps_per_epoch = 0, total_steps = 0, first_step = 0;
   int threads = 1;
