@@ -55,7 +55,7 @@ int run(const std::vector<std::string>& arguments, Session& session) {
 }
 
 int main(int argc, char** argv) {
-  ignore_broken_pipes();
+  ignore_harmless_signals();
   const auto environment = [](const char* name) -> const char* { return std::getenv(name); };
   base::StopToken stop;
   Session session = {.out = std::cout,

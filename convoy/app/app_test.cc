@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <sstream>
@@ -58,13 +59,13 @@ std::string mistake(const std::vector<std::string>& arguments) {
 
 TEST(CommandLines, CollectSettingsOptionsAndArguments) {
   const CommandLine line = parse_command_line({"train", "--epochs", "3", "--learning-rate=0.1", "--no-fuse",
-                                               "--profile", "--json", "--data-dir", "/d"});
+                                               "--offline", "--json", "--data-dir", "/d"});
   EXPECT_EQ(line.action, CommandLine::Action::run);
   EXPECT_EQ(line.command->name, "train");
   EXPECT_EQ(line.settings, (std::map<std::string, std::string>{{"epochs", "3"},
                                                                {"learning_rate", "0.1"},
                                                                {"fuse", "false"},
-                                                               {"profile", "true"},
+                                                               {"offline", "true"},
                                                                {"data_dir", "/d"}}));
   EXPECT_TRUE(line.has("json"));
   EXPECT_FALSE(line.has("dry-run"));
@@ -292,28 +293,47 @@ TEST(Output, ALostResultIsAFailure) {
   EXPECT_NE(err.str().find("standard output"), std::string::npos);
 }
 
-TEST(Signals, BecomeRequestsAndTheSecondEnds) {
-  {
-    base::StopToken stop;
-    const SignalScope scope(stop);
-    raise(SIGUSR1);
-    EXPECT_TRUE(stop.take_checkpoint_request());
-    EXPECT_FALSE(stop.stop_requested());
-    raise(SIGINT);
-    EXPECT_EQ(stop.signal_number(), SIGINT);
-  }
+template <class Condition>
+void wait_until(const Condition& condition) {
+  while (!condition()) ::usleep(1000);
+}
+
+// Each in a child, whose only thread is the one that makes the scope.
+TEST(Signals, BecomeRequests) {
+  EXPECT_EXIT(
+      {
+        base::StopToken stop;
+        {
+          ignore_harmless_signals();
+          kill(getpid(), SIGUSR1);
+          const SignalScope scope(stop);
+          if (stop.take_checkpoint_request()) _exit(4);
+          kill(getpid(), SIGUSR1);
+          wait_until([&] { return stop.take_checkpoint_request(); });
+          if (stop.stop_requested()) _exit(1);
+          kill(getpid(), SIGINT);
+          wait_until([&] { return stop.stop_requested(); });
+          if (stop.signal_number() != SIGINT) _exit(2);
+        }
+        sigset_t blocked;
+        pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
+        _exit(sigismember(&blocked, SIGINT) ? 3 : 0);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+TEST(Signals, TheSecondEndsAtOnce) {
   for (const int number : {SIGINT, SIGTERM})
     EXPECT_EXIT(
         {
           base::StopToken stop;
           const SignalScope scope(stop);
-          raise(number);
-          raise(number);
+          kill(getpid(), number);
+          wait_until([&] { return stop.stop_requested(); });
+          kill(getpid(), number);
+          wait_until([] { return false; });
         },
         testing::ExitedWithCode(128 + number), "");
-  struct sigaction after = {};
-  sigaction(SIGINT, nullptr, &after);
-  EXPECT_EQ(after.sa_handler, SIG_DFL);
 }
 
 }  // namespace

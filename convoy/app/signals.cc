@@ -1,48 +1,50 @@
 #include "convoy/app/signals.h"
 
-#include <signal.h>
 #include <unistd.h>
-
-#include <array>
-#include <atomic>
-
-#include "convoy/base/check.h"
 
 namespace convoy::app {
 namespace {
 
-// A handler is a plain function: it reaches its token through the process's memory or not at all.
-constinit std::atomic<base::StopToken*> g_stop{nullptr};
-static_assert(std::atomic<base::StopToken*>::is_always_lock_free);
-
-constexpr std::array kSignals = {SIGINT, SIGTERM, SIGUSR1};
-constinit std::array<struct sigaction, kSignals.size()> g_before{};
-
-extern "C" void convoy_app_on_signal(int number) {
-  base::StopToken* stop = g_stop.load(std::memory_order_relaxed);
-  if (stop == nullptr) return;
-  if (number == SIGUSR1) return stop->request_checkpoint();
-  if (stop->stop_requested()) _exit(128 + number);
-  stop->request_stop(number);
+sigset_t requests() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : {SIGINT, SIGTERM, SIGUSR1}) sigaddset(&set, number);
+  return set;
 }
 
 }  // namespace
 
-SignalScope::SignalScope(base::StopToken& stop) {
-  base::StopToken* none = nullptr;
-  CONVOY_CHECK(g_stop.compare_exchange_strong(none, &stop), "signals have a receiver already");
-  struct sigaction action = {};
-  action.sa_handler = convoy_app_on_signal;
-  action.sa_flags = SA_RESTART;  // system calls of loaders and checkpoints go on
-  sigemptyset(&action.sa_mask);
-  for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &action, &g_before[i]);
+// No handler: the system would push its frame onto the stack of whatever thread it interrupts, and oneDNN's
+// generated matrix kernels let the stack pointer point into the heap while they run (2.6.3, AVX-512: a frame
+// of kilobytes then overwrites what lies below, in one of some fifty signals).
+SignalScope::SignalScope(base::StopToken& stop) : stop_(stop) {
+  const sigset_t set = requests();
+  pthread_sigmask(SIG_BLOCK, &set, &before_);
+  receiver_ = std::jthread([this](const std::stop_token& end) { receive(end); });
 }
 
 SignalScope::~SignalScope() {
-  for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &g_before[i], nullptr);
-  g_stop.store(nullptr);
+  receiver_.request_stop();
+  pthread_kill(receiver_.native_handle(), SIGUSR1);  // wakes it
+  receiver_.join();
+  pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 
-void ignore_broken_pipes() { signal(SIGPIPE, SIG_IGN); }
+void SignalScope::receive(const std::stop_token& end) {
+  const sigset_t set = requests();
+  for (int number = 0; sigwait(&set, &number) == 0 && !end.stop_requested();) {
+    if (number == SIGUSR1)
+      stop_.request_checkpoint();
+    else if (stop_.stop_requested())
+      _exit(128 + number);
+    else
+      stop_.request_stop(number);
+  }
+}
+
+void ignore_harmless_signals() {
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGUSR1, SIG_IGN);  // while it is blocked, sigwait gets it all the same
+}
 
 }  // namespace convoy::app
