@@ -165,11 +165,12 @@ TEST_F(Trained, PredictsPictures) {
     data::save_image(image, place()->file(name));
     files += " " + name;
   }
-  const io::Json list = json_of(convoy("predict run --top 3 --json" + files));
-  ASSERT_EQ(list.as_array().size(), labels.size());
+  const io::Json result = json_of(convoy("predict run --top 3 --json" + files));
+  const io::Json::Array& list = io::require_array(result, "predictions", "stdout");
+  ASSERT_EQ(list.size(), labels.size());
   int right = 0;
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    const io::Json& entry = list.as_array()[i];
+    const io::Json& entry = list[i];
     EXPECT_PRED2(contains, io::require_string(entry, "file", "stdout"), "digit" + std::to_string(i) + ".");
     const io::Json::Array& top = io::require_array(entry, "top", "stdout");
     ASSERT_EQ(top.size(), 3u);

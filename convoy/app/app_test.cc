@@ -228,7 +228,8 @@ TEST(Train, EvalAndPredictGoTogether) {
   const std::string image = directory.write("grey.pgm", pgm);
   const Outcome predicted = run_with({"predict", output, image, "--top", "3", "--json"});
   ASSERT_EQ(predicted.status, 0) << predicted.err;
-  const io::Json prediction = io::parse_json(predicted.out, "stdout").as_array().at(0);
+  const io::Json prediction =
+      io::require_array(io::parse_json(predicted.out, "stdout"), "predictions", "stdout").at(0);
   EXPECT_EQ(prediction.find("file")->as_string(), image);
   EXPECT_EQ(prediction.find("top")->as_array().size(), 3u);
   EXPECT_EQ(run_with({"predict", output, directory.file("none.png")}).status, 3);

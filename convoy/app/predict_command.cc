@@ -31,7 +31,7 @@ io::Json predictions_json(const std::vector<run::Prediction>& predictions,
                                   {"probability", prediction.probabilities[0]},
                                   {"top", std::move(top)}}));
   }
-  return list;
+  return io::Json::object({{"predictions", std::move(list)}});
 }
 
 int run_predict(const CommandLine& line, Session& session) {
@@ -58,7 +58,7 @@ int run_predict(const CommandLine& line, Session& session) {
 Command predict_command() {
   static constexpr OptionSpec kOptions[] = {
       {"top", "K", "the K most probable classes of each image (default 1)"},
-      {"json", "", "print one JSON array with an object an image"},
+      {"json", "", "print one JSON object with a list of predictions"},
   };
   static constexpr std::string_view kSettings[] = {"threads"};
   return {.name = "predict",
