@@ -17,7 +17,7 @@ TEST(Peak, IsWhatAProcessorCanDo) {
   EXPECT_GE(peak.best_flops, peak.median_flops);
 }
 
-#ifdef __OPTIMIZE__
+#if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 // A probe that the compiler has thrown away, or vectors that went through memory, would be outside.
 TEST(Peak, IsNearWhatTheWidthPromises) {
   const machine::Machine machine = run::describe_machine(1);

@@ -10,9 +10,12 @@ namespace {
 std::atomic<std::int64_t> allocations{0};
 }  // namespace
 
-void* operator new(std::size_t size) {
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* pointer = std::malloc(size == 0 ? 1 : size)) return pointer;
+  return std::malloc(size == 0 ? 1 : size);
+}
+void* operator new(std::size_t size) {
+  if (void* pointer = operator new(size, std::nothrow)) return pointer;
   throw std::bad_alloc();
 }
 void operator delete(void* pointer) noexcept { std::free(pointer); }

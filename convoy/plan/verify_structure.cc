@@ -41,8 +41,7 @@ std::string place_problem(const Program& program, const Slot& slot) {
   if (slot.offset < 0 || slot.offset % tensor::kAlignment_bytes != 0)
     return base::str("offset ", slot.offset, " is not aligned to ", tensor::kAlignment_bytes, " bytes");
   if (slot.bytes > program.arena_bytes || slot.offset > program.arena_bytes - slot.bytes)
-    return base::str("bytes ", slot.offset, " to ", slot.offset + slot.bytes, " leave the arena of ",
-                     program.arena_bytes);
+    return base::str(slot.bytes, " bytes from ", slot.offset, " on leave the arena of ", program.arena_bytes);
   return "";
 }
 

@@ -119,8 +119,8 @@ class ProgressTest : public testing::Test {
   }
 
   base::VirtualClock clock_;
-  std::unique_ptr<Progress> progress_;
   std::string out_;
+  std::unique_ptr<Progress> progress_;  // writes to out_ when it ends
 };
 
 TEST_F(ProgressTest, PrintsALineNowAndThenWithoutATerminal) {
