@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "convoy/base/check.h"
-#include "convoy/benchkit/process.h"
+#include "convoy/base/process_memory.h"
 #include "convoy/io/file.h"
 #include "convoy/io/temporary_directory.h"
 #include "convoy/run/training.h"
@@ -72,7 +72,7 @@ std::int64_t train_once(const io::TemporaryDirectory& folder, const Experiment& 
   const std::int64_t steps = (experiment.examples + config.config.batch - 1) / config.config.batch;
   CONVOY_CHECK(result.outcome.steps == steps, result.outcome.steps, " steps");
   CONVOY_CHECK(held.empty() == !experiment.hold_the_file);
-  return benchkit::peak_memory_bytes();
+  return base::peak_memory_bytes();
 }
 
 // The same in a child process, whose peak starts anew. Called before this process has other threads.
