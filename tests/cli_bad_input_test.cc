@@ -470,8 +470,7 @@ TEST_F(BadCheckpoint, PicturesThatAreNone) {
 
 TEST_F(BadInput, DirectoriesThatCannotBeWritten) {
   directory_.write("file", "text");
-  for (const std::string output :
-       {"/proc/self", "/proc/convoy", "/sys/kernel", "file", "file/below", "/dev/null"})
+  for (const std::string output : {"/proc/self", "/proc/convoy", "file", "file/below", "/dev/null"})
     expect_refused("train --model linear --output " + output + " " + kSmall, 1,
                    output == "file/below" ? "file: " : output);
 }
