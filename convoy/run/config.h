@@ -30,7 +30,7 @@ struct RunConfig {
   std::int64_t batch = 64;
   std::uint64_t seed = 1;
   std::string optimizer = "momentum";
-  double learning_rate = 0.05;
+  double learning_rate = 0.02;
   std::string schedule = "cosine";
   double momentum = 0.9;
   double weight_decay = 5e-4;

@@ -132,7 +132,7 @@ TEST(Training, NotesWhatAResumedRunChanges) {
   train_quietly(resolved, {.on_start = [&](const Prelude& p) { prelude = p; }});
   std::string notes;
   for (const std::string& note : prelude.notes) notes += note + "\n";
-  EXPECT_NE(notes.find("learning_rate was 0.05 and is 0.01"), std::string::npos) << notes;
+  EXPECT_NE(notes.find("learning_rate was 0.02 and is 0.01"), std::string::npos) << notes;
   EXPECT_NE(notes.find("epochs was 3 and is 4"), std::string::npos) << notes;
   EXPECT_EQ(notes.find("batch was"), std::string::npos) << notes;
 }
