@@ -170,7 +170,7 @@ TEST_F(Resume, ChangedSettingsAreSaid) {
   const ChildResult result =
       ChildProcess(setup("--model linear --output run --resume auto --epochs 3 --learning-rate 0.01")).wait();
   EXPECT_EQ(result.status, 0) << result.err;
-  EXPECT_NE(result.err.find("learning_rate was 0.05 and is 0.01"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("learning_rate was 0.02 and is 0.01"), std::string::npos) << result.err;
 }
 
 }  // namespace
