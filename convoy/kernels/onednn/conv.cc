@@ -311,16 +311,17 @@ std::string implementation(const Problem& problem) {
 }
 
 // Vectors run along the channels that the pass writes, padded to whole vectors, and the padding is computed
-// like the rest. The shares of peak were measured on the layers of LeNet-5 (docs/algorithms.md, "Cost
-// model").
+// like the rest; in depthwise convolutions they run across the groups. docs/algorithms.md, "Choosing a plan",
+// has the measurements behind the shares of peak.
 double seconds(const Problem& problem, const machine::Machine& machine) {
   const std::string name = implementation(problem);
   if (contains(name, "gemm")) return roofline_seconds(problem, machine, 0.25);
   const bool is_avx512 = contains(name, "avx512");
   const std::int64_t lanes = is_avx512 ? 16 : 8;
   const std::int64_t groups = problem.attributes.integer("group");
-  const std::int64_t channels =
-      (problem.pass == Pass::backward_data ? problem.inputs[0][1] : problem.outputs[0][1]) / groups;
+  const std::int64_t written =
+      problem.pass == Pass::backward_data ? problem.inputs[0][1] : problem.outputs[0][1];
+  const std::int64_t channels = written == groups ? written : written / groups;
   const double useful =
       static_cast<double>(channels) / static_cast<double>((channels + lanes - 1) / lanes * lanes);
   const double width = is_avx512 || machine.isa != "avx512" ? 1 : 0.65;  // of half-wide vectors, by processor
