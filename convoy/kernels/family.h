@@ -5,9 +5,12 @@
 
 namespace convoy::kernels {
 
-// Activations of one rank: plain; channels innermost; channels in blocks of one vector of this processor
-// (16 floats with AVX-512, else 8). Below rank 3 all are plain. Where a shape makes the result equal to
-// plain it keeps its own tag here; traits state the canonical one.
+// Elements of a block: one vector of this processor, 16 floats with AVX-512, else 8.
+std::int64_t family_block();
+
+// Activations of one rank: plain; channels innermost; channels, or samples, in blocks. Below rank 3 all are
+// plain. Where a shape makes the result equal to plain it keeps its own tag here; traits state the canonical
+// one.
 Layout family_layout(int rank, LayoutFamily family);
 
 // The same for one shape, canonical.

@@ -8,7 +8,7 @@ namespace {
 constexpr std::array<std::string_view, 4> kPassNames{"forward", "backward_data", "backward_weights",
                                                      "backward"};
 constexpr std::array<std::string_view, 2> kEpilogueNames{"none", "relu"};
-constexpr std::array<std::string_view, 3> kFamilyNames{"plain", "channels_last", "blocked"};
+constexpr std::array<std::string_view, 4> kFamilyNames{"plain", "channels_last", "blocked", "batch_blocked"};
 
 std::string join(const std::vector<tensor::Shape>& shapes) {
   std::string text;
@@ -25,8 +25,8 @@ std::string_view name(LayoutFamily family) { return kFamilyNames.at(static_cast<
 base::Result<LayoutFamily> parse_layout_family(std::string_view text) {
   for (std::size_t i = 0; i < kFamilyNames.size(); ++i)
     if (kFamilyNames[i] == text) return static_cast<LayoutFamily>(i);
-  return base::Reason{
-      base::str("layout family \"", text, "\" is unknown; there are plain, channels_last and blocked")};
+  return base::Reason{base::str("layout family \"", text,
+                                "\" is unknown; there are plain, channels_last, blocked and batch_blocked")};
 }
 
 std::string Problem::str() const {

@@ -28,7 +28,14 @@ enum class Epilogue : std::uint8_t { none, relu };
 std::string_view name(Epilogue epilogue);
 
 // The family of layouts a kernel should work in. It answers with exact layouts, or refuses.
-enum class LayoutFamily : std::uint8_t { plain, channels_last, blocked };
+enum class LayoutFamily : std::uint8_t {
+  plain,
+  channels_last,
+  blocked,        // channels in blocks of one vector: "aBcd16b"
+  batch_blocked,  // samples in blocks of one vector, which lie innermost: "Abcd16a"
+};
+inline constexpr LayoutFamily kLayoutFamilies[] = {LayoutFamily::plain, LayoutFamily::channels_last,
+                                                   LayoutFamily::blocked, LayoutFamily::batch_blocked};
 std::string_view name(LayoutFamily family);
 base::Result<LayoutFamily> parse_layout_family(std::string_view name);
 
@@ -58,6 +65,8 @@ struct KernelTraits {
   std::int64_t workspace_bytes = 0;  // scratch, aligned to 64, contents irrelevant before and after
   std::int64_t saved_bytes =
       0;  // written by forward in training, read by backward of the same entry and family
+  std::int64_t derived_bytes =
+      0;  // a place that outlives the call, for what the kernel derives from its parameters alone
   std::vector<bool> reads_inputs;  // backward passes: which of the forward arrays must still exist
   std::vector<bool> reads_outputs;
   bool in_place = false;  // forward: outputs[0] may be inputs[0]'s memory; backward: input_gradients[0] may
@@ -77,6 +86,10 @@ struct KernelArgs {
   std::span<void* const> param_gradients;
   void* saved = nullptr;
   void* workspace = nullptr;
+  // derived_bytes of memory that belong to this kernel. `derived_valid`: the last call filled it from the
+  // same version of the parameters, so that it may be used as it is; else it must be filled anew.
+  void* derived = nullptr;
+  bool derived_valid = false;
   const graph::EvalContext* context = nullptr;
 };
 

@@ -204,8 +204,7 @@ base::Result<Resolution> resolve(const graph::Graph& graph, const PlanRequest& r
                                  const kernels::Catalog& catalog) {
   if (const base::Verdict names = check_names(graph, request, catalog); !names) return names.reason();
   const Analysis analysis(graph, config);
-  std::vector<LayoutFamily> families = {LayoutFamily::plain, LayoutFamily::channels_last,
-                                        LayoutFamily::blocked};
+  std::vector<LayoutFamily> families(std::begin(kernels::kLayoutFamilies), std::end(kernels::kLayoutFamilies));
   if (request.layout) families = {*request.layout};
   std::optional<Resolution> best;
   for (const LayoutFamily family : families) {

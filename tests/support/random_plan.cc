@@ -52,8 +52,7 @@ class PlanMaker {
     std::vector<Choice> found;
     for (const kernels::KernelEntry& entry : catalog_) {
       if (entry.op != "*" && entry.op != graph_.layers()[at(layer)].kind->op) continue;
-      for (const LayoutFamily family :
-           {LayoutFamily::plain, LayoutFamily::channels_last, LayoutFamily::blocked}) {
+      for (const LayoutFamily family : kernels::kLayoutFamilies) {
         const Choice choice{std::string(entry.name), family};
         if (entry.supports(problem(layer, pass, choice)).ok()) found.push_back(choice);
       }

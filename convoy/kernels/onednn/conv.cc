@@ -153,6 +153,7 @@ std::vector<Candidate> candidates(const Problem& problem, const Geometry& g, con
     case LayoutFamily::channels_last:
       return {candidate(g, LayoutFamily::channels_last, g.any_weight())};
     case LayoutFamily::blocked:
+    case LayoutFamily::batch_blocked:  // check_common refuses it
       break;
   }
   std::vector<Candidate> list;

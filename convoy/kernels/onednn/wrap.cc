@@ -204,6 +204,8 @@ KernelTraits plain_traits(const Problem& problem) {
 base::Verdict check_common(const Problem& problem, bool relu_epilogue) {
   if (problem.type != tensor::DType::f32)
     return base::Reason{base::str("oneDNN computes in f32, not ", tensor::name(problem.type))};
+  if (problem.family == LayoutFamily::batch_blocked && problem.inputs[0].rank() > 2)
+    return base::Reason{"oneDNN has no fast kernels for samples in blocks"};
   if (problem.epilogue == Epilogue::none) return {};
   if (problem.pass != Pass::forward) return base::Reason{"a backward pass has no epilogue"};
   if (!relu_epilogue) return base::Reason{base::str("oneDNN fuses no relu behind ", problem.kind->op)};
