@@ -69,8 +69,19 @@ struct KernelTraits {
       0;  // a place that outlives the call, for what the kernel derives from its parameters alone
   std::vector<bool> reads_inputs;  // backward passes: which of the forward arrays must still exist
   std::vector<bool> reads_outputs;
-  bool in_place = false;  // forward: outputs[0] may be inputs[0]'s memory; backward: input_gradients[0] may
-                          // be output_gradients[0]'s
+  bool in_pieces = false;  // backward_weights: params[0]'s gradient can go to KernelArgs::pieces
+  bool in_place = false;   // forward: outputs[0] may be inputs[0]'s memory; backward: input_gradients[0] may
+                           // be output_gradients[0]'s
+};
+
+// Takes gradients of parameters while they are in cache, in place of an array.
+class GradientPieces {
+ public:
+  virtual ~GradientPieces() = default;
+  // Elements [offset, offset + size) of parameter `param`'s storage will be taken soon.
+  virtual void expect(std::size_t param, std::int64_t offset, std::int64_t size) noexcept = 0;
+  // They are final. Each element is given once; several threads of the team call at once.
+  virtual void take(std::size_t param, std::int64_t offset, std::span<const float> gradient) noexcept = 0;
 };
 
 // Pointers of one call, in the layouts of KernelTraits, aligned to 64 bytes, disjoint but for in_place.
@@ -84,6 +95,7 @@ struct KernelArgs {
   std::span<const void* const> output_gradients;
   std::span<void* const> input_gradients;
   std::span<void* const> param_gradients;
+  GradientPieces* pieces = nullptr;  // given where param_gradients[0] is null and traits.in_pieces holds
   void* saved = nullptr;
   void* workspace = nullptr;
   // derived_bytes of memory that belong to this kernel. `derived_valid`: the last call filled it from the
@@ -103,6 +115,20 @@ class Kernel {
   virtual void run(const KernelArgs& args) const noexcept = 0;
 };
 
+// What an error bound multiplies, docs/numerics.md, "Kernels" and "Whole maps". Terms are absolute: |x| |w|.
+enum class ErrorTerms : std::uint8_t {
+  // T of an element is the sum of its own terms: no other product is ever added to what becomes the element.
+  own,
+  // Convolutions that add and cancel products of a tile or image (Winograd, FFT). With |x[n,c]|max the
+  // largest
+  // magnitude of one image's channel and |w[k,c]|sum the sum of magnitudes of one filter's channel,
+  //   forward:          T[n,k] = sum over c of |x[n,c]|max |w[k,c]|sum, and |b[k]|
+  //   backward_data:    T[n,c] = sum over k of |dy[n,k]|max |w[k,c]|sum
+  //   backward_weights: T[k,c] = sum over n of |dy[n,k]|sum |x[n,c]|max; of the bias its own terms
+  // for all elements of a map alike: every own sum is smaller, and so is every sum over a tile.
+  whole_maps,
+};
+
 // One line of a catalog.
 struct KernelEntry {
   std::string_view name;  // unique for its op: "onednn", "direct", "reference"
@@ -112,8 +138,12 @@ struct KernelEntry {
   std::unique_ptr<Kernel> (*make)(const Problem&);
   // Predicted seconds of one call.
   double (*seconds)(const Problem&, const machine::Machine&);
-  // Error bound in units of the type's epsilon times the sum of absolute terms; docs/numerics.md derives it.
+  // Error bound in units of the type's epsilon times the terms below; docs/numerics.md derives it.
   double (*error_growth)(const Problem&);
+  ErrorTerms error_terms = ErrorTerms::own;
+  // Whether sums of products of small integers come out exact, as they do when nothing but them is computed.
+  // Winograd's and Fourier's transforms have fractions: false.
+  bool exact_on_integers = true;
 };
 
 }  // namespace convoy::kernels

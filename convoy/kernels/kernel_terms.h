@@ -23,7 +23,8 @@ void evaluate_reference(const Problem& problem, const graph::EvalContext& contex
 
 // For each element that the pass writes, the sum of absolute terms (docs/numerics.md): for operators that
 // are linear or bilinear the reference on absolute values; else a bound from the operator's formula.
-TestValues absolute_terms(const Problem& problem, const graph::EvalContext& context,
-                          const TestValues& values);
+// `whole_maps`: what ErrorTerms says; requires a Conv.
+TestValues absolute_terms(const Problem& problem, const graph::EvalContext& context, const TestValues& values,
+                          ErrorTerms which = ErrorTerms::own);
 
 }  // namespace convoy::kernels

@@ -135,6 +135,59 @@ TestValues own_terms(const Problem& problem, const graph::EvalContext& context, 
   return terms;
 }
 
+enum class Norm { largest, sum };
+
+// Of each map, that is of everything behind the first two dimensions.
+std::vector<double> map_norms(const tensor::Shape& shape, const std::vector<double>& values, Norm norm) {
+  const std::size_t map = static_cast<std::size_t>(shape.count_from(2));
+  std::vector<double> norms(map == 0 ? 0 : values.size() / map);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    double& own = norms[i / map];
+    own = norm == Norm::sum ? own + std::abs(values[i]) : std::max(own, std::abs(values[i]));
+  }
+  return norms;
+}
+
+// The reverse: every element of a map gets its map's value.
+std::vector<double> spread(const tensor::Shape& shape, const std::vector<double>& norms) {
+  std::vector<double> values(size(shape));
+  const std::size_t map = static_cast<std::size_t>(shape.count_from(2));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = norms[i / map];
+  return values;
+}
+
+// The formulas of ErrorTerms::whole_maps.
+TestValues map_terms(const Problem& problem, const TestValues& v) {
+  CONVOY_CHECK(problem.kind->op == "Conv", "terms of whole maps are derived for Conv, not for ",
+               problem.kind->op);
+  const tensor::Shape &x = problem.inputs[0], &w = problem.params[0].shape, &y = problem.outputs[0];
+  const auto x_max = map_norms(x, v.inputs[0], Norm::largest), w_sum = map_norms(w, v.params[0], Norm::sum),
+             dy_max = map_norms(y, v.output_gradients[0], Norm::largest),
+             dy_sum = map_norms(y, v.output_gradients[0], Norm::sum);
+  const std::size_t n_count = static_cast<std::size_t>(x[0]), c_count = static_cast<std::size_t>(x[1]);
+  const std::size_t k_count = static_cast<std::size_t>(w[0]), c_per_group = static_cast<std::size_t>(w[1]);
+  const std::size_t k_per_group = k_count * c_per_group / c_count;
+  std::vector<double> out(n_count * k_count), dx(n_count * c_count), dw(w_sum.size()), db(k_count);
+  for (std::size_t n = 0; n < n_count; ++n)
+    for (std::size_t k = 0; k < k_count; ++k) {
+      const std::size_t first = k / k_per_group * c_per_group;
+      db[k] += dy_sum[n * k_count + k];
+      if (problem.params.size() > 1) out[n * k_count + k] += std::abs(v.params[1][k]);
+      for (std::size_t i = 0; i < c_per_group; ++i) {
+        const std::size_t nk = n * k_count + k, nc = n * c_count + first + i, kc = k * c_per_group + i;
+        out[nk] += x_max[nc] * w_sum[kc];
+        dx[nc] += dy_max[nk] * w_sum[kc];
+        dw[kc] += dy_sum[nk] * x_max[nc];
+      }
+    }
+  TestValues terms = v;
+  terms.outputs[0] = spread(y, out);
+  terms.input_gradients[0] = spread(x, dx);
+  terms.param_gradients[0] = spread(w, dw);
+  if (problem.params.size() > 1) terms.param_gradients[1] = db;
+  return terms;
+}
+
 }  // namespace
 
 TestValues draw(const Problem& problem, TestData data, std::uint64_t seed) {
@@ -206,7 +259,9 @@ void evaluate_reference(const Problem& problem, const graph::EvalContext& contex
       for (double& y : output) y = y <= 0 ? 0 : y;
 }
 
-TestValues absolute_terms(const Problem& problem, const graph::EvalContext& context, const TestValues& v) {
+TestValues absolute_terms(const Problem& problem, const graph::EvalContext& context, const TestValues& v,
+                          ErrorTerms which) {
+  if (which == ErrorTerms::whole_maps) return map_terms(problem, v);
   const std::string_view op = problem.kind->op;
   for (const std::string_view own : {"Relu", "LeakyRelu", "MaxPool", "MeanSquaredError", "Dropout"})
     if (op == own) return own_terms(problem, context, v);

@@ -35,10 +35,12 @@ struct TestCase {
 
 // Makes the entry's kernel for the case, runs it (for a backward pass behind the same entry's forward pass)
 // and compares everything that it writes with the reference:
-//   |result - reference| <= error_growth * epsilon * sum of absolute terms,
-// bit for bit where the data are small integers and the operator only adds, multiplies or selects. Outputs
-// start as NaN, workspace and saved as 0xA5, all between guard zones; padding must come out zero; a second
-// run, and one in place where that is allowed, must give the same bits. Returns what is wrong, or nothing.
+//   |result - reference| <= error_growth * epsilon * the entry's error_terms,
+// bit for bit where the data are small integers, the operator only adds, multiplies or selects and the entry
+// is exact_on_integers. Outputs start as NaN, workspace, saved and derived as 0xA5, all between guard zones;
+// padding must come out zero; a second run, and one in place where that is allowed, must give the same bits.
+// The second run gets as valid `derived` what a run on other data has left there. Returns what is wrong, or
+// nothing.
 // Requires entry.supports(case.problem()).
 std::optional<std::string> find_fault(const KernelEntry& entry, const TestCase& test);
 
