@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -47,6 +48,22 @@ struct Call {
   std::vector<void*> outputs, next_state, input_gradients, param_gradients;
 };
 
+// Passes a kernel's pieces of one segment's gradient on to the sink.
+class Relay final : public kernels::GradientPieces {
+ public:
+  Relay(optim::GradientSink& sink, int segment) : sink_(sink), segment_(segment) {}
+  void expect(std::size_t, std::int64_t offset, std::int64_t size) noexcept override {
+    sink_.expect(segment_, {offset, offset + size});
+  }
+  void take(std::size_t, std::int64_t offset, std::span<const float> gradient) noexcept override {
+    sink_.take(segment_, {offset, offset + std::ssize(gradient)}, gradient);
+  }
+
+ private:
+  optim::GradientSink& sink_;
+  int segment_;
+};
+
 }  // namespace
 
 class Executor::Impl {
@@ -64,11 +81,19 @@ class Executor::Impl {
     }
     calls_.resize(program_.steps.size());
     converters_.resize(program_.steps.size());
+    given_in_pieces_.assign(program_.slots.size(), false);
     for (std::size_t i = 0; i < program_.steps.size(); ++i) prepare(i);
   }
 
   const plan::Program& program() const { return program_; }
   void* address(int slot) const { return addresses_[at(slot)]; }
+
+  double loss() const {
+    CONVOY_CHECK(program_.loss_slot >= 0, "a predict Program has no loss");
+    const void* value = address(program_.loss_slot);
+    return program_.config.type == DType::f64 ? *static_cast<const double*>(value)
+                                              : static_cast<double>(*static_cast<const float*>(value));
+  }
 
   void run(const Bindings& bindings, StepTimes* times) {
     bind(bindings);
@@ -100,6 +125,9 @@ class Executor::Impl {
       converters_[index] = kernels::make_converter({shape, from.type, from.layout, to.layout});
     }
     if (step.kind != StepKind::compute) return;
+    const bool forward = program_.kernels[at(step.kernel)].problem.pass == kernels::Pass::forward;
+    if (!forward && first_backward_ < 0) first_backward_ = static_cast<int>(index);
+    if (step.operands.in_pieces) given_in_pieces_[at(step.operands.param_gradients[0])] = true;
     Call& call = calls_[index];
     call.inputs.resize(step.operands.inputs.size());
     call.params.resize(step.operands.params.size());
@@ -123,6 +151,8 @@ class Executor::Impl {
           break;
         case Region::gradient:
           CONVOY_CHECK(bindings.gradients != nullptr, "a gradient step needs a gradient sink");
+          addresses_[i] = nullptr;
+          if (given_in_pieces_[i] && bindings.gradients->takes_pieces(slot.segment)) break;
           addresses_[i] = checked(bindings.gradients->buffer(slot.segment), slot);
           break;
         case Region::next_state:
@@ -164,6 +194,9 @@ class Executor::Impl {
     graph::EvalContext context = bindings.context;
     context.training = program_.config.mode == plan::StepConfig::Mode::gradient;
     context.layer_index = step.layer;
+    std::optional<Relay> relay;
+    if (o.in_pieces && call.param_gradients[0] == nullptr)
+      relay.emplace(*bindings.gradients, program_.slots[at(o.param_gradients[0])].segment);
     kernels_[at(step.kernel)]->run({.inputs = call.inputs,
                                     .params = call.params,
                                     .outputs = call.outputs,
@@ -171,6 +204,7 @@ class Executor::Impl {
                                     .output_gradients = call.output_gradients,
                                     .input_gradients = call.input_gradients,
                                     .param_gradients = call.param_gradients,
+                                    .pieces = relay ? &*relay : nullptr,
                                     .saved = o.saved < 0 ? nullptr : address(o.saved),
                                     .workspace = o.workspace < 0 ? nullptr : address(o.workspace),
                                     .context = &context});
@@ -206,6 +240,8 @@ class Executor::Impl {
         acquire(step, *bindings.params);
         break;
       case StepKind::compute:
+        if (static_cast<int>(index) == first_backward_ && program_.loss_slot >= 0)
+          bindings.gradients->loss(loss());
         compute(index, bindings);
         if (bindings.gradients != nullptr) bindings.gradients->poll();
         break;
@@ -227,6 +263,8 @@ class Executor::Impl {
   }
 
   plan::Program program_;
+  int first_backward_ = -1;            // step
+  std::vector<bool> given_in_pieces_;  // by slot
   tensor::Buffer arena_;
   std::vector<void*> addresses_;  // by slot
   std::vector<std::unique_ptr<kernels::Kernel>> kernels_;
@@ -242,13 +280,7 @@ Executor::Executor(Executor&&) noexcept = default;
 const plan::Program& Executor::program() const { return impl_->program(); }
 void Executor::run(const Bindings& bindings, StepTimes* times) { impl_->run(bindings, times); }
 
-double Executor::loss() const {
-  const int slot = program().loss_slot;
-  CONVOY_CHECK(slot >= 0, "a predict Program has no loss");
-  const void* address = impl_->address(slot);
-  return program().config.type == DType::f64 ? *static_cast<const double*>(address)
-                                             : static_cast<double>(*static_cast<const float*>(address));
-}
+double Executor::loss() const { return impl_->loss(); }
 
 const void* Executor::output() const { return impl_->address(program().output_slot); }
 

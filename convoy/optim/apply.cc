@@ -27,14 +27,11 @@ void check_sizes(const UpdateRule& rule, const ArenaUpdate& update) {
     CONVOY_CHECK(update.slots[static_cast<std::size_t>(s)].size() == extent, "slot ", s, " of ", rule.name());
 }
 
-// The part of the segment that lies in `range` of the arena.
-void update_part(const UpdateRule& rule, const ArenaUpdate& update, const tensor::Segment& segment,
-                 base::IndexRange range) {
-  range.begin = std::max(range.begin, segment.offset);
-  range.end = std::min(range.end, segment.offset + segment.count);
-  if (range.size() <= 0) return;
+// The elements `range` of the arena, which lie in one segment.
+void update_elements(const UpdateRule& rule, const ArenaUpdate& update, const tensor::Segment& segment,
+                     base::IndexRange range, std::span<const float> gradients) noexcept {
   UpdateRange piece{.weights = part(update.weights, range),
-                    .gradients = part(update.gradients, range),
+                    .gradients = gradients,
                     .slots = {},
                     .learning_rate = update.learning_rate,
                     .weight_decay = segment.role == tensor::ParamRole::weight ? update.weight_decay : 0,
@@ -44,14 +41,33 @@ void update_part(const UpdateRule& rule, const ArenaUpdate& update, const tensor
   rule.update(piece);
 }
 
+// The part of the segment that lies in `range` of the arena.
+void update_part(const UpdateRule& rule, const ArenaUpdate& update, const tensor::Segment& segment,
+                 base::IndexRange range) {
+  range.begin = std::max(range.begin, segment.offset);
+  range.end = std::min(range.end, segment.offset + segment.count);
+  if (range.size() > 0) update_elements(rule, update, segment, range, part(update.gradients, range));
+}
+
+bool is_left(const ArenaUpdate& update, std::size_t segment) {
+  return update.layout.segments[segment].kind == tensor::SegmentKind::parameter &&
+         (update.updated.empty() || update.updated[segment] == 0);
+}
+
 }  // namespace
 
 void apply(const UpdateRule& rule, const ArenaUpdate& update) {
   check_sizes(rule, update);
   base::parallel_for(update.layout.parameter_extent, kGrain, [&](base::IndexRange range) {
-    for (const tensor::Segment& segment : update.layout.segments)
-      if (segment.kind == tensor::SegmentKind::parameter) update_part(rule, update, segment, range);
+    for (std::size_t s = 0; s < update.layout.segments.size(); ++s)
+      if (is_left(update, s)) update_part(rule, update, update.layout.segments[s], range);
   });
+}
+
+void apply_piece(const UpdateRule& rule, const ArenaUpdate& update, int segment, base::IndexRange range,
+                 std::span<const float> gradient) noexcept {
+  const tensor::Segment& place = update.layout.segments[static_cast<std::size_t>(segment)];
+  update_elements(rule, update, place, {place.offset + range.begin, place.offset + range.end}, gradient);
 }
 
 }  // namespace convoy::optim

@@ -43,6 +43,15 @@ class GradientSink {
   // Memory for the gradient of `segment`, in the segment's layout, valid until the evaluation returns. The
   // evaluation overwrites it.
   virtual tensor::View buffer(int segment) = 0;
+  // The loss of this evaluation's samples, once, before the first gradient.
+  virtual void loss(double) {}
+  // Whether the segment's gradient may come in pieces. Then there is no buffer, and where the evaluation
+  // can, it calls expect() and take() instead, before ready(); it decides at the beginning.
+  virtual bool takes_pieces(int) const { return false; }
+  // The elements `range` of the segment will be taken soon; and they are final, each once. Several threads
+  // of the compute team call at once. The segment's parameters are not read any more. Float32 only.
+  virtual void expect(int, base::IndexRange) noexcept {}
+  virtual void take(int, base::IndexRange, std::span<const float>) noexcept {}
   // The elements `range` of the segment's gradient are written; `final`: no other contribution follows.
   // Called as early as possible, on the evaluating thread. Must not block.
   virtual void ready(int segment, base::IndexRange range, bool final) = 0;

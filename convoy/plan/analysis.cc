@@ -74,8 +74,9 @@ std::vector<Pass> Analysis::passes(int index) const {
     passes.push_back(Pass::backward);
     return passes;
   }
-  if (learned) passes.push_back(Pass::backward_weights);
+  // Weights last: then nothing reads the parameters any more while their gradient forms.
   if (any_of_values(layer.inputs, differentiated_)) passes.push_back(Pass::backward_data);
+  if (learned) passes.push_back(Pass::backward_weights);
   return passes;
 }
 

@@ -408,6 +408,7 @@ class Lowering {
       const int target = segment_slot(Region::gradient, segment_of(i, k));
       if (kernels::same_order(param.shape, call.traits.params[k], program_.slots[at(target)].layout)) {
         operands.param_gradients.push_back(target);
+        if (k == 0) operands.in_pieces = call.traits.in_pieces;
         continue;
       }
       const int blocked =

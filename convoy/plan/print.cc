@@ -54,6 +54,7 @@ class Printer {
     if (call.problem.epilogue != kernels::Epilogue::none)
       text += fmt::format("+{}", kernels::name(call.problem.epilogue));
     if (call.traits.in_place) text += " in-place";
+    if (step.operands.in_pieces) text += " in-pieces";
     if (implementations_) text += fmt::format(" ({})", call.implementation);
     return text;
   }

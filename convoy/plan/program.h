@@ -61,6 +61,9 @@ std::string_view name(StepKind kind);
 struct Operands {
   std::vector<int> inputs = {}, params = {}, outputs = {}, next_state = {};
   std::vector<int> output_gradients = {}, input_gradients = {}, param_gradients = {};
+  // The gradient of params[0] may leave in pieces as it is formed: the kernel can give it so, it is the
+  // segment's own slot, and no later step reads the parameter, which the receiver may therefore change.
+  bool in_pieces = false;
   int saved = -1;
   int workspace = -1;
 };

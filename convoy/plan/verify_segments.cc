@@ -82,6 +82,33 @@ std::string announcement_problem(const Program& program, const Order& order, con
   return "";
 }
 
+// What is wrong with a gradient that leaves in pieces from step `giver`; empty: nothing.
+std::string pieces_problem(const Program& program, const Order& order, const std::vector<Touches>& touches,
+                           int giver) {
+  const Step& step = program.steps[at(giver)];
+  const int gradient = step.operands.param_gradients.empty() ? -1 : step.operands.param_gradients[0];
+  if (gradient < 0 || program.slots[at(gradient)].region != Region::gradient)
+    return "it gives a gradient in pieces that is no segment's";
+  if (!program.kernels[at(step.kernel)].traits.in_pieces) return "its kernel gives no gradient in pieces";
+  const Touches& segment = touches[at(program.slots[at(gradient)].segment)];
+  if (segment.gradient_writes.size() != 1 || !segment.gradient_reads.empty())
+    return "another step needs the array of the gradient that it gives in pieces";
+  for (const int use : segment.parameter_uses)
+    if (!order.before(use, giver))
+      return base::str("its pieces change a parameter before ", describe_step(program, use), " uses it");
+  return "";
+}
+
+Verdict check_pieces(const Program& program, const Order& order) {
+  const std::vector<Touches> touches = touches_by_segment(program);
+  for (int i = 0; i < static_cast<int>(program.steps.size()); ++i) {
+    if (!program.steps[at(i)].operands.in_pieces) continue;
+    const std::string problem = pieces_problem(program, order, touches, i);
+    if (!problem.empty()) return Reason{describe_step(program, i) + ": " + problem};
+  }
+  return {};
+}
+
 Verdict check_gradient_mode(const Program& program, const Order& order,
                             const std::vector<std::vector<int>>& readies) {
   const std::vector<Touches> touches = touches_by_segment(program);
@@ -126,6 +153,7 @@ Verdict check_segments(const Program& program, const Order& order) {
   std::vector<std::vector<int>> readies(program.layout.segments.size());
   for (int i = 0; i < static_cast<int>(program.steps.size()); ++i)
     if (program.steps[at(i)].kind == StepKind::ready) readies[at(program.steps[at(i)].segment)].push_back(i);
+  if (const Verdict verdict = check_pieces(program, order); !verdict) return verdict;
   return check_gradient_mode(program, order, readies);
 }
 

@@ -398,6 +398,37 @@ TEST(VerifySegments, MissingAcquire) {
   expect_refused(
       planned(), [](Program& p) { erase_step(p, "fc1.weight", StepKind::acquire); }, "before it is acquired");
 }
+// The gradient of the layer's weights leaves in pieces.
+void give_in_pieces(Program& program, const char* label) {
+  step_of(program, label).operands.in_pieces = true;
+  kernel_of(program, label).traits.in_pieces = true;
+}
+
+Program in_pieces() {
+  Program program = planned();
+  give_in_pieces(program, "fc1 backward_weights");
+  return program;
+}
+
+TEST(VerifySegments, PiecesOfAKernelThatGivesNone) {
+  expect_refused(
+      in_pieces(), [](Program& p) { kernel_of(p, "fc1 backward_weights").traits.in_pieces = false; },
+      "its kernel gives no gradient in pieces");
+}
+
+TEST(VerifySegments, PiecesOfNoSegment) {
+  expect_refused(
+      in_pieces(), [](Program& p) { step_of(p, "fc1 forward").operands.in_pieces = true; },
+      "it gives a gradient in pieces that is no segment's");
+}
+
+// The hand-written Program reads the second layer's weights once more behind their gradient.
+TEST(VerifySegments, PiecesChangeAParameterThatIsStillRead) {
+  expect_refused(
+      in_pieces(), [](Program& p) { give_in_pieces(p, "fc2 backward_weights"); },
+      "its pieces change a parameter before");
+}
+
 TEST(VerifySegments, AcquireOfAnotherSegment) {
   expect_refused(
       planned(), [](Program& p) { step_of(p, "fc1.weight").segment = 1; },

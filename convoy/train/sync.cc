@@ -7,7 +7,7 @@
 
 #include "convoy/base/check.h"
 #include "convoy/base/error.h"
-#include "convoy/optim/apply.h"
+#include "convoy/optim/step_updater.h"
 #include "convoy/train/finite.h"
 #include "convoy/train/strategies.h"
 
@@ -47,6 +47,7 @@ class Run {
                  config.first_step, ", checkpoint every ", config.checkpoint_every_steps);
     CONVOY_CHECK(with.rule.slot_count() == with.store.slot_count(), with.rule.name(), " needs ",
                  with.rule.slot_count(), " slots, the store has ", with.store.slot_count());
+    updater_ = optim::make_step_updater(with.rule, arenas(), with.store.gradient_sink());
   }
 
   Outcome run() {
@@ -65,6 +66,7 @@ class Run {
   // One update; returns the loss before it.
   double step(std::int64_t t) {
     const double begin = with_.clock.now(), rate = config_.schedule.rate(t);
+    updater_->begin(rate, t);
     const tensor::Batch batch = next_batch(t);
     const optim::Evaluation found = evaluate(t, batch);
     if (!std::isfinite(found.loss))
@@ -72,7 +74,7 @@ class Run {
           fmt::format("the loss is {} at step {} (epoch {}) with learning rate {:.4g}; lower the rate or "
                       "warm it up, and go on from the last checkpoint",
                       std::isnan(found.loss) ? "nan" : "infinite", t + 1, t / steps_per_epoch_, rate));
-    update(t, rate);
+    update();
     if (with_.observer.on_step)
       with_.observer.on_step({.step = t + 1,
                               .epoch = t / steps_per_epoch_,
@@ -93,23 +95,25 @@ class Run {
     const Span span(with_, "evaluate", "kernel");
     return with_.objective.evaluate(
         with_.store.source(), batch, {.seed = config_.seed, .step = t, .first_sample = 0},
-        {.gradients = &with_.store.gradient_sink(), .state = &with_.store.state_sink(), .outputs = {}},
+        {.gradients = &updater_->sink(), .state = &with_.store.state_sink(), .outputs = {}},
         optim::Mode::gradient);
   }
 
-  // The only place that changes the store: after the loss is known to be finite.
-  void update(std::int64_t t, double rate) {
-    const Span span(with_, "update", "update");
+  optim::ArenaUpdate arenas() {
     optim::ArenaUpdate update{.layout = with_.store.layout(),
                               .weights = with_.store.parameters(),
                               .gradients = with_.store.gradients(),
                               .slots = {},
-                              .learning_rate = rate,
-                              .weight_decay = config_.weight_decay,
-                              .step = t};
+                              .weight_decay = config_.weight_decay};
     for (int s = 0; s < with_.store.slot_count(); ++s)
       update.slots[static_cast<std::size_t>(s)] = with_.store.slot(s);
-    optim::apply(with_.rule, update);
+    return update;
+  }
+
+  // What the evaluation did not update already, piece by piece.
+  void update() {
+    const Span span(with_, "update", "update");
+    updater_->finish();
     with_.store.commit();
   }
 
@@ -137,6 +141,7 @@ class Run {
   const StrategyConfig& config_;
   Collaborators& with_;
   std::int64_t steps_per_epoch_;
+  std::unique_ptr<optim::StepUpdater> updater_;
   std::int64_t saved_at_ = -1;  // step of the last checkpoint of this run
 };
 

@@ -6,6 +6,7 @@ namespace convoy::kernels {
 // Convolution algorithms of our own are added here, one line each.
 Catalog cpu_catalog() {
   return {cpu::dropout_entry(),
+          cpu::gemm_backward_weights_entry(),
           cpu::max_pool_entry(),
           cpu::max_pool_channels_last_entry(),
           cpu::mean_squared_error_entry(),

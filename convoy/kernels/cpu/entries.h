@@ -6,6 +6,7 @@
 namespace convoy::kernels::cpu {
 
 KernelEntry dropout_entry();
+KernelEntry gemm_backward_weights_entry();
 KernelEntry max_pool_channels_last_entry();
 KernelEntry max_pool_entry();
 KernelEntry mean_squared_error_entry();
