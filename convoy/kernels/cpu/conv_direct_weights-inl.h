@@ -30,6 +30,9 @@ inline constexpr bool kManyRegisters = HWY_TARGET <= HWY_AVX3;  // 32, else 16
 template <int kCount>
 using Indices = std::make_integer_sequence<int, kCount>;
 
+// May point beyond the array.
+HWY_INLINE void prefetch_to_l2(const float* at) { __builtin_prefetch(at, 0, 2); }
+
 template <int... kI>
 HWY_INLINE void load_tile(V* HWY_RESTRICT acc, const float* from, bool first,
                           std::integer_sequence<int, kI...>) {
@@ -163,6 +166,26 @@ HWY_INLINE void add_blocked(const WeightsGeometry& g, const PixelUnit& unit, Blo
     tile.dw += now * tile.dw_block;
     tile.k_blocks -= now;
   }
+}
+
+// bias[k] += dY of a unit's pixels, in four chains. y is the k-block's plane of sample 0.
+HWY_INLINE void add_bias(const WeightsGeometry& g, const PixelUnit& unit, const float* y,
+                         std::int64_t y_sample, float* bias) {
+  const F d;
+  V s0 = unit.first ? hn::Zero(d) : hn::Load(d, bias), s1 = hn::Zero(d), s2 = s1, s3 = s1;
+  const std::int64_t pixels = (unit.row_end - unit.row_begin) * g.conv.q;
+  for (std::int64_t n = unit.sample_begin; n < unit.sample_end; ++n) {
+    const float* at = y + n * y_sample + unit.row_begin * g.conv.q * kLanes;
+    std::int64_t i = 0;
+    for (; i + 4 <= pixels; i += 4, at += 4 * kLanes) {
+      s0 = hn::Add(s0, hn::Load(d, at));
+      s1 = hn::Add(s1, hn::Load(d, at + kLanes));
+      s2 = hn::Add(s2, hn::Load(d, at + 2 * kLanes));
+      s3 = hn::Add(s3, hn::Load(d, at + 3 * kLanes));
+    }
+    for (; i < pixels; ++i, at += kLanes) s0 = hn::Add(s0, hn::Load(d, at));
+  }
+  hn::Store(hn::Add(hn::Add(s0, s1), hn::Add(s2, s3)), d, bias);
 }
 
 #endif

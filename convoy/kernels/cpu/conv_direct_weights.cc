@@ -35,12 +35,19 @@ void add_thin_unit(const WeightsGeometry& g, const PixelUnit& unit, const ThinTi
 void add_depthwise_unit(const WeightsGeometry& g, const PixelUnit& unit, const DepthwiseTile& tile) {
   add_depthwise(g, unit, tile);
 }
+void add_bias_unit(const WeightsGeometry& g, const PixelUnit& unit, const float* y, std::int64_t y_sample,
+                   float* bias) {
+  add_bias(g, unit, y, y_sample, bias);
+}
 #else
 void add_blocked_unit(const WeightsGeometry&, const PixelUnit&, const BlockedTile&) {
   HWY_ABORT("not built");
 }
 void add_thin_unit(const WeightsGeometry&, const PixelUnit&, const ThinTile&) { HWY_ABORT("not built"); }
 void add_depthwise_unit(const WeightsGeometry&, const PixelUnit&, const DepthwiseTile&) {
+  HWY_ABORT("not built");
+}
+void add_bias_unit(const WeightsGeometry&, const PixelUnit&, const float*, std::int64_t, float*) {
   HWY_ABORT("not built");
 }
 #endif
@@ -66,6 +73,7 @@ namespace {
 HWY_EXPORT(add_blocked_unit);
 HWY_EXPORT(add_thin_unit);
 HWY_EXPORT(add_depthwise_unit);
+HWY_EXPORT(add_bias_unit);
 
 class DirectWeights final : public Kernel {
  public:
@@ -81,26 +89,40 @@ class DirectWeights final : public Kernel {
   }
 
   void run(const KernelArgs& args) const noexcept override {
-    const auto* dy = static_cast<const float*>(args.output_gradients[0]);
-    const auto* x = static_cast<const float*>(args.inputs[0]);
-    auto* dw = static_cast<float*>(args.param_gradients[0]);
-    auto* workspace = static_cast<float*>(args.workspace);
-    if (dw != nullptr) {
-      base::parallel_for(blocking_.splits * blocking_.tasks(), 1, [&](base::IndexRange range) {
-        for (std::int64_t i = range.begin; i < range.end; ++i) run_item(i, x, dy, dw, workspace);
-      });
-      add_splits(dw, workspace);
+    const ConvGeometry& g = geometry_.conv;
+    auto* db = static_cast<float*>(g.has_bias ? args.param_gradients[1] : nullptr);
+    const Arrays arrays{.x = static_cast<const float*>(args.inputs[0]),
+                        .dy = static_cast<const float*>(args.output_gradients[0]),
+                        .dw = static_cast<float*>(args.param_gradients[0]),
+                        .has_bias = db != nullptr,
+                        .workspace = static_cast<float*>(args.workspace)};
+    if (arrays.dw == nullptr) {
+      if (db != nullptr) sum_bias_gradient(arrays.dy, g, blocking_.lanes, db);
+      return;
     }
-    if (geometry_.conv.has_bias && args.param_gradients[1] != nullptr)
-      sum_bias_gradient(dy, geometry_.conv, blocking_.lanes, static_cast<float*>(args.param_gradients[1]));
+    base::parallel_for(blocking_.splits * blocking_.tasks(), 1, [&](base::IndexRange range) {
+      for (std::int64_t i = range.begin; i < range.end; ++i) run_item(i, arrays);
+    });
+    add_splits(arrays.dw, arrays.workspace);
+    if (db == nullptr) return;
+    std::fill_n(db, g.k, 0.0F);
+    for (std::int64_t split = 0; split < blocking_.splits; ++split)
+      add_bias_of_split(blocking_.bias(arrays.workspace, split), db);
   }
 
  private:
+  struct Arrays {
+    const float* x = nullptr;
+    const float* dy = nullptr;
+    float* dw = nullptr;
+    bool has_bias = false;
+    float* workspace = nullptr;
+  };
+
   // Split i / tasks of task i % tasks. The first split writes dw itself.
-  void run_item(std::int64_t i, const float* x, const float* dy, float* dw, float* workspace) const {
+  void run_item(std::int64_t i, const Arrays& arrays) const {
     const std::int64_t split = i / blocking_.tasks();
-    float* own = split == 0 ? dw : workspace + (split - 1) * blocking_.weights;
-    float* planes = workspace + (blocking_.splits - 1) * blocking_.weights + split * blocking_.planes;
+    float* dw = split == 0 ? arrays.dw : arrays.workspace + (split - 1) * blocking_.weights;
     const WeightsTask task = blocking_.task(i % blocking_.tasks());
     const base::IndexRange units =
         base::split_range(blocking_.units(), static_cast<int>(blocking_.splits), static_cast<int>(split));
@@ -109,16 +131,33 @@ class DirectWeights final : public Kernel {
       unit.first = u == units.begin;
       switch (blocking_.scheme) {
         case WeightsScheme::blocked:
-          add_blocked(task, unit, x, dy, own);
+          add_blocked(task, unit, arrays.x, arrays.dy, dw);
           break;
         case WeightsScheme::thin:
-          add_thin(task, unit, x, dy, own, planes);
+          add_thin(task, unit, arrays, dw, blocking_.plane(arrays.workspace, split));
           break;
         case WeightsScheme::depthwise:
-          add_depthwise(task, unit, x, dy, own);
+          add_depthwise(task, unit, arrays.x, arrays.dy, dw);
           break;
       }
+      if (arrays.has_bias && task.c.begin == 0)
+        add_bias(task, unit, arrays.dy, blocking_.bias(arrays.workspace, split));
     }
+  }
+
+  // Of every k-block of the task: dy of the unit is still in the cache.
+  void add_bias(const WeightsTask& task, const PixelUnit& unit, const float* dy, float* bias) const {
+    const ConvGeometry& g = geometry_.conv;
+    const std::int64_t plane = g.p * g.q * blocking_.lanes, blocks = blocking_.groups * blocking_.k_blocks;
+    for (std::int64_t k = task.k.begin; k < task.k.end; ++k) {
+      const std::int64_t block = task.group * blocking_.k_blocks + k;
+      HWY_DYNAMIC_DISPATCH(add_bias_unit)
+      (geometry_, unit, dy + block * plane, blocks * plane, bias + block * blocking_.lanes);
+    }
+  }
+
+  void add_bias_of_split(const float* bias, float* db) const {
+    for (std::int64_t k = 0; k < geometry_.conv.k; ++k) db[k] += bias[k];
   }
 
   void add_blocked(const WeightsTask& task, const PixelUnit& unit, const float* x, const float* dy,
@@ -144,15 +183,15 @@ class DirectWeights final : public Kernel {
     }
   }
 
-  void add_thin(const WeightsTask& task, const PixelUnit& unit, const float* x, const float* dy, float* dw,
+  void add_thin(const WeightsTask& task, const PixelUnit& unit, const Arrays& arrays, float* dw,
                 float* planes) const {
     const ConvGeometry& g = geometry_.conv;
-    copy_rows(unit, x + unit.sample_begin * g.c * g.h * g.w, planes);
+    copy_rows(unit, arrays.x + unit.sample_begin * g.c * g.h * g.w, planes);
     const std::int64_t lanes = blocking_.lanes, y_plane = g.p * g.q * lanes;
     for (std::int64_t k = task.k.begin; k < task.k.end; ++k) HWY_DYNAMIC_DISPATCH(add_thin_unit)
     (geometry_, unit,
      ThinTile{.x = planes,
-              .y = dy + (unit.sample_begin * blocking_.k_blocks + k) * y_plane,
+              .y = arrays.dy + (unit.sample_begin * blocking_.k_blocks + k) * y_plane,
               .dw = dw + k * g.c * g.r * g.s * lanes,
               .row_size = blocking_.row_size,
               .line_offsets = &blocking_.line_offsets,

@@ -84,7 +84,8 @@ void block_thin(const ConvGeometry& g, int threads, WeightsBlocking& b) {
   b.weights = b.k_blocks * g.c * g.r * g.s * b.lanes;
   b.splits = threads;
   b.row_size = (g.q - 1) * g.stride_w + (g.s - 1) * g.dilation_w + 1;
-  choose_unit((g.q * b.lanes + g.c * b.row_size * g.stride_h) * kFloat_bytes, false, b);
+  // The copied rows may lie in L2: a tile reads few of them, and slowly.
+  choose_unit((g.q * b.lanes + b.row_size * g.stride_h) * kFloat_bytes, false, b);
 }
 
 // Behind the choice of unit_rows.
@@ -188,6 +189,7 @@ WeightsBlocking choose_blocking(const ConvGeometry& g, std::int64_t lanes, int t
   }
   feed_threads(threads, b);
   if (b.scheme == WeightsScheme::thin) place_lines(g, b);
+  if (g.has_bias) b.biases = b.groups * b.k_blocks * b.lanes;
   return b;
 }
 
@@ -198,7 +200,7 @@ KernelTraits weights_traits(const Problem& problem, const ConvGeometry& g, const
   traits.params = {weight_layout(problem, b)};
   if (g.has_bias) traits.params.push_back(Layout::plain());
   traits.outputs = {activation_layout(problem.outputs[0], problem.family)};
-  traits.workspace_bytes = ((b.splits - 1) * b.weights + b.splits * b.planes) * kFloat_bytes;
+  traits.workspace_bytes = b.workspace() * kFloat_bytes;
   traits.reads_inputs = {true};
   traits.reads_outputs = {false};
   return traits;

@@ -34,11 +34,20 @@ struct WeightsBlocking {
   // thin alone: the copied rows of a unit, and where its lines begin (ThinTile).
   std::int64_t planes = 0, unit_image_rows = 0, row_size = 0, taps_a_line = 1;
   std::vector<std::int64_t> line_offsets;
+  std::int64_t biases = 0;  // K in storage
 
   std::int64_t tasks() const { return groups * k_parts * c_parts; }
   WeightsTask task(std::int64_t i) const;
   std::int64_t units() const;
   PixelUnit unit(std::int64_t i) const;
+  // The workspace holds dw of each split but the first, then planes and bias sums of each.
+  std::int64_t workspace() const { return (splits - 1) * weights + splits * (planes + biases); }
+  float* plane(float* workspace, std::int64_t split) const {
+    return workspace + (splits - 1) * weights + split * planes;
+  }
+  float* bias(float* workspace, std::int64_t split) const {
+    return workspace + (splits - 1) * weights + splits * planes + split * biases;
+  }
   // How many of `left` k-blocks the register tile takes at once.
   std::int64_t k_step(std::int64_t left) const { return left == 4 || left == 2 ? 2 : left >= 3 ? 3 : 1; }
 };

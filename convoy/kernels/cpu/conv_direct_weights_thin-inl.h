@@ -22,11 +22,19 @@ namespace HWY_NAMESPACE {
 
 // Few input channels: the tile is lines (of one c and r, or of one c, r and s) times neighbouring taps s.
 
-template <int kTaps, int... kI>
-HWY_INLINE void add_thin_pixel(V* HWY_RESTRICT acc, const float* x, const std::int64_t* offset, V g,
-                               std::integer_sequence<int, kI...>) {
+template <int... kTap>
+HWY_INLINE void add_line_pixel(V* HWY_RESTRICT acc, const float* x, V g,
+                               std::integer_sequence<int, kTap...>) {
   const F d;
-  ((acc[kI] = hn::MulAdd(hn::Set(d, x[offset[kI / kTaps] + kI % kTaps]), g, acc[kI])), ...);
+  // Hides where x comes from: GCC 12 would keep the address of every tap and spill most of them.
+  asm("" : "+r"(x));
+  ((acc[kTap] = hn::MulAdd(hn::Set(d, x[kTap]), g, acc[kTap])), ...);
+}
+
+template <int kTaps, int... kLine>
+HWY_INLINE void add_thin_pixel(V* HWY_RESTRICT acc, const float* x, const std::int64_t* offset, V g,
+                               std::integer_sequence<int, kLine...>) {
+  (add_line_pixel(acc + kLine * kTaps, x + offset[kLine], g, Indices<kTaps>{}), ...);
 }
 
 template <int kTaps, int... kLine>
@@ -55,11 +63,13 @@ HWY_NOINLINE void add_lines(const PixelRuns& runs, const float* x, const std::in
   copy_offsets(offset, offsets, Indices<kLines>{});
   V acc[kLines * kTaps];
   load_lines<kTaps>(acc, dw, stride, first, Indices<kLines>{});
-  const std::int64_t step = runs.x_column;
+  const std::int64_t step = runs.x_column, ahead = runs.y_ahead;
   for (std::int64_t p = 0; p < runs.rows; ++p, x += runs.x_row, y += runs.y_row) {
     const float *xp = x, *yp = y, *end = y + runs.columns * kLanes;
-    for (; yp != end; yp += kLanes, xp += step)
-      add_thin_pixel<kTaps>(acc, xp, offset, hn::Load(d, yp), Indices<kLines * kTaps>{});
+    for (; yp != end; yp += kLanes, xp += step) {
+      prefetch_to_l2(yp + ahead);
+      add_thin_pixel<kTaps>(acc, xp, offset, hn::Load(d, yp), Indices<kLines>{});
+    }
   }
   store_lines<kTaps>(acc, dw, stride, Indices<kLines>{});
 }
@@ -107,7 +117,8 @@ HWY_INLINE void add_thin(const WeightsGeometry& g, const PixelUnit& unit, const 
                        .columns = conv.q,
                        .x_row = conv.stride_h * tile.row_size,
                        .x_column = conv.stride_w,
-                       .y_row = conv.q * kLanes};
+                       .y_row = conv.q * kLanes,
+                       .y_ahead = (unit.row_end - unit.row_begin) * conv.q * kLanes};
   const float* y = tile.y + unit.row_begin * conv.q * kLanes;
   const std::int64_t taps = tile.taps_a_line, pieces = (taps + kMaxTaps - 1) / kMaxTaps;
   std::int64_t begin = 0;
