@@ -32,6 +32,7 @@ Command train_command();
 Command eval_command();
 Command predict_command();
 Command inspect_command();
+Command bench_command();
 Command doctor_command();
 
 }  // namespace convoy::app

@@ -13,6 +13,8 @@ namespace convoy::report {
 namespace {
 
 constexpr int kLeft = 58, kRight = 74, kBottom = 44;
+constexpr int kLegendTop = 44, kLegendLine = 18;
+constexpr std::size_t kColours = 6;
 constexpr std::size_t kPointsWithValues = 60;  // more would be a smear of dots
 
 // A closed interval of data and where it lies on the page; logarithmic where asked.
@@ -67,8 +69,10 @@ std::string number(double value, int digits) {
 
 class Drawing {
  public:
-  Drawing(const Chart& chart, bool with_style) : chart_(chart) {
-    top_ = chart.series.size() > 1 ? 62 : 44;
+  // `offset`: how far down it is placed within another <svg>.
+  Drawing(const Chart& chart, bool with_style, int offset) : chart_(chart), offset_(offset) {
+    if (chart.series.size() > 1) place_legend();
+    top_ = legend_.empty() ? 44 : kLegendTop + kLegendLine * (legend_.back().line + 1);
     Extent x, y;
     for (const Series& series : chart.series)
       for (const Point& point : series.points)
@@ -107,8 +111,9 @@ class Drawing {
 
   void open(bool with_style) {
     put("<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" "
-        "height=\"{1}\" role=\"img\" aria-label=\"{2}\">\n",
-        chart_.width, chart_.height, xml_escape(chart_.title));
+        "height=\"{1}\"{3} role=\"img\" aria-label=\"{2}\">\n",
+        chart_.width, chart_.height, xml_escape(chart_.title),
+        offset_ == 0 ? "" : fmt::format(" y=\"{}\"", offset_));
     if (with_style) put("<style>\n{}</style>\n", chart_style());
     if (with_style) put("<rect class=\"c-page\" width=\"{}\" height=\"{}\"/>\n", chart_.width, chart_.height);
     text(kLeft, 22, "c-title", "start", chart_.title);
@@ -130,8 +135,8 @@ class Drawing {
     }
     const int bottom = chart_.height - kBottom;
     put("<path class=\"c-axis\" d=\"M{} {}H{}\"/>\n", kLeft, bottom, chart_.width - kRight);
-    for (const double tick : nice_ticks(x_.low, x_.high, 8)) {
-      if (chart_.x_whole && tick != std::round(tick)) continue;
+    for (const double tick : chart_.x_ticks.empty() ? nice_ticks(x_.low, x_.high, 8) : chart_.x_ticks) {
+      if ((chart_.x_whole && tick != std::round(tick)) || tick < x_.low || tick > x_.high) continue;
       put("<path class=\"c-axis\" d=\"M{:.1f} {}v4\"/>\n", x_.place(tick), bottom);
       text(x_.place(tick), bottom + 18, "c-tick", "middle", number(tick, 6));
     }
@@ -139,13 +144,32 @@ class Drawing {
     text(chart_.width - 8, 22, "c-label", "end", chart_.y_label);
   }
 
-  void draw_legend() {
+  // From left to right, and on to the next line where the chart ends.
+  void place_legend() {
     double x = kLeft;
-    for (std::size_t i = 0; i < chart_.series.size(); ++i) {
-      put("<path class=\"c-line c-{}\" d=\"M{:.1f} 40h18\"/>\n", i + 1, x);
-      text(x + 24, 44, "c-label", "start", chart_.series[i].name);
-      x += 24 + 7.0 * display_width(chart_.series[i].name) + 22;
+    int line = 0;
+    for (const Series& series : chart_.series) {
+      const double length = 24 + 7.0 * display_width(series.name);
+      if (x > kLeft && x + length > chart_.width - 8) {
+        x = kLeft;
+        ++line;
+      }
+      legend_.push_back({x, line});
+      x += length + 22;
     }
+  }
+
+  void draw_legend() {
+    for (std::size_t i = 0; i < legend_.size(); ++i) {
+      const int y = kLegendTop + kLegendLine * legend_[i].line;
+      put("<path class=\"c-line {}\" d=\"M{:.1f} {}h18\"/>\n", colour(i), legend_[i].x, y - 4);
+      text(legend_[i].x + 24, y, "c-label", "start", chart_.series[i].name);
+    }
+  }
+
+  // The classes of a series.
+  static std::string colour(std::size_t index) {
+    return fmt::format("c-{}{}", index % kColours + 1, index >= kColours ? " c-dashed" : "");
   }
 
   void draw_series(std::size_t index) {
@@ -160,13 +184,13 @@ class Drawing {
       path += fmt::format("{}{:.1f} {:.1f}", is_new ? "M" : "L", x_.place(point.x), y_.place(point.y));
       is_new = false;
     }
-    if (!path.empty()) put("<path class=\"c-line c-{}\" d=\"{}\"/>\n", index + 1, path);
+    if (!path.empty()) put("<path class=\"c-line {}\" d=\"{}\"/>\n", colour(index), path);
     if (series.points.size() > kPointsWithValues) return;
     for (const Point& point : series.points)
       if (is_drawn(point, chart_.y_log))
-        put("<circle class=\"c-dot c-{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4\"><title>{}: {} at {} {}</title>"
+        put("<circle class=\"c-dot {}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4\"><title>{}: {} at {} {}</title>"
             "</circle>\n",
-            index + 1, x_.place(point.x), y_.place(point.y), xml_escape(series.name), y_text(point.y, 0),
+            colour(index), x_.place(point.x), y_.place(point.y), xml_escape(series.name), y_text(point.y, 0),
             xml_escape(chart_.x_label), number(point.x, 4));
   }
 
@@ -187,12 +211,25 @@ class Drawing {
     std::sort(labels.begin(), labels.end(), [](const Label& a, const Label& b) { return a.y < b.y; });
     for (std::size_t i = 1; i < labels.size(); ++i)
       labels[i].y = std::max(labels[i].y, labels[i - 1].y + kApart);
+    // And back up where they ran out of the chart.
+    double limit = chart_.height - kBottom;
+    for (auto label = labels.rbegin(); label != labels.rend() && label->y > limit; ++label) {
+      label->y = limit;
+      limit -= kApart;
+    }
     for (const Label& label : labels)
       text(chart_.width - kRight + 8, label.y + 4, "c-end", "start", label.text);
   }
 
+  struct LegendPlace {
+    double x;
+    int line;
+  };
+
   const Chart& chart_;
+  int offset_ = 0;
   int top_ = 0;
+  std::vector<LegendPlace> legend_;  // empty: none
   Axis x_, y_;
   std::string out_;
 };
@@ -228,6 +265,9 @@ std::string_view chart_style() {
 .c-line.c-2 { stroke: #d9582b; } .c-dot.c-2 { fill: #d9582b; }
 .c-line.c-3 { stroke: #1a8f66; } .c-dot.c-3 { fill: #1a8f66; }
 .c-line.c-4 { stroke: #7f56c9; } .c-dot.c-4 { fill: #7f56c9; }
+.c-line.c-5 { stroke: #b8860b; } .c-dot.c-5 { fill: #b8860b; }
+.c-line.c-6 { stroke: #c2407f; } .c-dot.c-6 { fill: #c2407f; }
+.c-dashed.c-line { stroke-dasharray: 6 5; }
 @media (prefers-color-scheme: dark) {
 .c-page { fill: #1a1a19; } .c-title, .c-end { fill: #ffffff; } .c-label, .c-tick { fill: #c3c2b7; }
 .c-grid { stroke: #33332f; } .c-axis { stroke: #6b6a64; } .c-dot { stroke: #1a1a19; }
@@ -235,13 +275,39 @@ std::string_view chart_style() {
 .c-line.c-2 { stroke: #ef7f55; } .c-dot.c-2 { fill: #ef7f55; }
 .c-line.c-3 { stroke: #35b887; } .c-dot.c-3 { fill: #35b887; }
 .c-line.c-4 { stroke: #a88ae6; } .c-dot.c-4 { fill: #a88ae6; }
+.c-line.c-5 { stroke: #d9a93a; } .c-dot.c-5 { fill: #d9a93a; }
+.c-line.c-6 { stroke: #ea74ab; } .c-dot.c-6 { fill: #ea74ab; }
 }
 )";
 }
 
-std::string svg(const Chart& chart, bool with_style) {
+namespace {
+
+void check(const Chart& chart) {
   CONVOY_CHECK(chart.series.size() <= kMaxSeries, chart.series.size(), " series in one chart");
-  return Drawing(chart, with_style).take();
+}
+
+}  // namespace
+
+std::string svg(const Chart& chart, bool with_style) {
+  check(chart);
+  return Drawing(chart, with_style, 0).take();
+}
+
+std::string svg_panels(const std::vector<Chart>& charts) {
+  CONVOY_CHECK(!charts.empty(), "no charts");
+  int width = 0, height = 0;
+  std::string panels;
+  for (const Chart& chart : charts) {
+    check(chart);
+    panels += Drawing(chart, false, height).take();
+    width = std::max(width, chart.width);
+    height += chart.height;
+  }
+  return fmt::format(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\">\n"
+      "<style>\n{2}</style>\n<rect class=\"c-page\" width=\"{0}\" height=\"{1}\"/>\n{3}</svg>\n",
+      width, height, chart_style(), panels);
 }
 
 }  // namespace convoy::report

@@ -22,15 +22,17 @@ struct Chart {
   std::string title;
   std::string x_label;
   std::string y_label;
-  std::vector<Series> series;  // at most kMaxSeries
-  bool x_whole = false;        // ticks at whole numbers only: epochs
-  bool y_percent = false;      // shares, printed as per cent
-  bool y_log = false;          // values that are not positive leave a gap
+  std::vector<Series> series;        // at most kMaxSeries
+  bool x_whole = false;              // ticks at whole numbers only: epochs
+  std::vector<double> x_ticks = {};  // these and no others; empty: round numbers
+  bool y_percent = false;            // shares, printed as per cent
+  bool y_log = false;                // values that are not positive leave a gap
   int width = 640;
   int height = 320;
 };
 
-inline constexpr int kMaxSeries = 4;
+// Six colours, and the same dashed.
+inline constexpr int kMaxSeries = 12;
 
 // Round numbers (1, 2 or 5 times a power of ten apart, about `count` of them) within [low, high].
 std::vector<double> nice_ticks(double low, double high, int count);
@@ -42,5 +44,8 @@ std::string_view chart_style();
 // a label at the end of each line, and the value of each point where there are few. With `with_style` it
 // brings chart_style() along and stands alone as a file; a page of several charts has the style once.
 std::string svg(const Chart& chart, bool with_style);
+
+// Charts one below the other as one <svg> that stands alone as a file. Requires at least one chart.
+std::string svg_panels(const std::vector<Chart>& charts);
 
 }  // namespace convoy::report
