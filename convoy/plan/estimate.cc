@@ -22,18 +22,19 @@ std::int64_t traffic_bytes(const Program& program, const Step& step) {
   return bytes;
 }
 
-double step_seconds(const Program& program, const Step& step, std::int64_t bytes,
-                    const machine::Machine& machine, const kernels::Catalog& catalog) {
+double step_seconds(const Program& program, const Step& step, std::int64_t bytes, const KernelCosts& costs,
+                    const kernels::Catalog& catalog) {
   switch (step.kind) {
     case StepKind::compute: {
       const KernelCall& call = program.kernels[at(step.kernel)];
       const kernels::KernelEntry* entry = kernels::find(catalog, call.problem.kind->op, call.entry);
       CONVOY_CHECK(entry != nullptr, "no kernel '", call.entry, "' for ", call.problem.kind->op);
-      return entry->seconds(call.problem, machine);
+      return costs.of(*entry, call.problem).seconds;
     }
     case StepKind::convert:
     case StepKind::fill:
     case StepKind::reduce_into: {
+      const machine::Machine& machine = costs.machine;
       const double bandwidth =
           bytes <= machine.cache_bytes ? machine.cache_bandwidth : machine.memory_bandwidth;
       return static_cast<double>(bytes) / bandwidth + machine.dispatch_seconds;
@@ -114,12 +115,12 @@ MemoryEstimate estimate_memory(const Program& program) {
 
 }  // namespace
 
-Estimate estimate(const Program& program, const machine::Machine& machine, const kernels::Catalog& catalog) {
+Estimate estimate(const Program& program, const KernelCosts& costs, const kernels::Catalog& catalog) {
   Estimate result;
   for (const Step& step : program.steps) {
     StepCost cost;
     cost.bytes = traffic_bytes(program, step);
-    cost.seconds = step_seconds(program, step, cost.bytes, machine, catalog);
+    cost.seconds = step_seconds(program, step, cost.bytes, costs, catalog);
     result.bytes += cost.bytes;
     result.steps.push_back(cost);
   }

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "convoy/kernels/catalog.h"
-#include "convoy/machine/machine.h"
 #include "convoy/plan/program.h"
+#include "convoy/plan/timings.h"
 
 namespace convoy::plan {
 
@@ -32,10 +32,11 @@ struct Estimate {
   MemoryEstimate memory;
 };
 
-// Seconds of a compute step are its entry's prediction; of convert, fill and reduce_into, bytes over
-// bandwidth (the cache's for what fits into it) plus dispatch; the other steps start no kernel and cost
+// Seconds of a compute step are its entry's, measured or predicted; of convert, fill and reduce_into, bytes
+// over bandwidth (the cache's for what fits into it) plus dispatch; the other steps start no kernel and cost
 // nothing. The Program's seconds are those of its longest chain of steps: the sum, on a single queue.
 // Requires a Program that verify() accepts and the catalog it was lowered with.
-Estimate estimate(const Program& program, const machine::Machine& machine, const kernels::Catalog& catalog);
+// Measured seconds are those for the calling thread's team.
+Estimate estimate(const Program& program, const KernelCosts& costs, const kernels::Catalog& catalog);
 
 }  // namespace convoy::plan

@@ -2,6 +2,7 @@
 // changes speed and memory, never meaning.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -49,9 +50,16 @@ struct Plan {
 // What a person asks for; whatever is open is decided by resolve().
 struct PlanRequest {
   std::optional<kernels::LayoutFamily> layout;  // none: automatic
-  std::map<std::string, std::string> kernels;   // layer name → entry; "*": layers that have it
+  // Layer name → entry, or the beginning of its name before a colon; "*": wherever one supports the pass;
+  // "auto" frees a layer of what "*" asks.
+  std::map<std::string, std::string> kernels;
+  std::map<std::string, std::string> conv_algorithms;  // the same, of Conv layers only; goes before `kernels`
   bool fuse = true;
   bool share_memory = true;
+  std::int64_t workspace_limit_bytes = 0;  // of one kernel's call; 0: none
+  // The largest error bound of a convolution's entry, in multiples of the direct sum's
+  // (direct_error_growth()); 0: none.
+  double error_limit = 0;
 };
 
 }  // namespace convoy::plan

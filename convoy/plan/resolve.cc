@@ -1,7 +1,10 @@
 #include "convoy/plan/resolve.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -20,22 +23,42 @@ using kernels::KernelEntry;
 using kernels::LayoutFamily;
 using kernels::Pass;
 
+// "183 us", "1.20 ms"
+std::string time_text(double seconds) {
+  if (seconds < 1e-3) return fmt::format("{:.3g} us", seconds * 1e6);
+  return seconds < 1 ? fmt::format("{:.3g} ms", seconds * 1e3) : fmt::format("{:.3g} s", seconds);
+}
+
+std::string cost_text(const KernelCost& cost) {
+  return fmt::format("{} {}", time_text(cost.seconds), cost.measured ? "measured" : "predicted");
+}
+
+std::string str(const Candidate& candidate) {
+  return plan::str(Choice{std::string(candidate.entry->name), candidate.family});
+}
+
 // Completes a request within one family of layouts.
 class FamilyResolver {
  public:
-  FamilyResolver(const Analysis& analysis, const PlanRequest& request, const machine::Machine& machine,
+  FamilyResolver(const Analysis& analysis, const PlanRequest& request, const KernelCosts& costs,
                  const kernels::Catalog& catalog, LayoutFamily family)
-      : analysis_(analysis), request_(request), machine_(machine), catalog_(catalog), family_(family) {}
+      : analysis_(analysis),
+        request_(request),
+        finder_(analysis, request, catalog),
+        costs_(costs),
+        catalog_(catalog),
+        family_(family) {}
 
-  base::Result<Plan> run(std::vector<PassedOver>& passed_over) {
-    Plan plan;
+  // Fills plan, chosen and passed_over.
+  base::Verdict run(Resolution& resolution) {
+    Plan& plan = resolution.plan;
     plan.share_memory = request_.share_memory;
     plan.threads = base::thread_count();
     const auto& layers = analysis_.graph().layers();
     for (int i = 0; i < static_cast<int>(layers.size()); ++i) {
       LayerPlan layer{.layer = layers[static_cast<std::size_t>(i)].name};
       for (const Pass pass : analysis_.passes(i)) {
-        auto choice = choose(i, pass, passed_over);
+        auto choice = choose(i, pass, resolution.passed_over);
         if (!choice) return choice.reason();
         layer.passes[pass] = std::move(choice).value();
       }
@@ -44,7 +67,8 @@ class FamilyResolver {
     }
     if (request_.fuse) fuse(plan);
     choose_storage(plan);
-    return plan;
+    list_chosen(resolution);
+    return {};
   }
 
  private:
@@ -54,44 +78,29 @@ class FamilyResolver {
     return p;
   }
 
-  // A request for all layers concerns those whose operator has a kernel of that name.
-  std::string requested_entry(int index) const {
-    const graph::Layer& layer = analysis_.graph().layers()[static_cast<std::size_t>(index)];
-    if (const auto own = request_.kernels.find(layer.name); own != request_.kernels.end()) return own->second;
-    const auto all = request_.kernels.find("*");
-    if (all == request_.kernels.end()) return {};
-    return kernels::find(catalog_, layer.kind->op, all->second) == nullptr ? std::string() : all->second;
+  KernelCost cost(int layer, Pass pass, const Candidate& candidate) const {
+    return costs_.of(*candidate.entry, problem(layer, pass, candidate.family));
   }
 
-  // The cheapest entry that supports the pass in the family, or in the plain one.
+  // The cheapest candidate; the others are noted beside it.
   base::Result<Choice> choose(int layer, Pass pass, std::vector<PassedOver>& passed_over) const {
+    const auto candidates = finder_.find(layer, pass, family_, passed_over);
+    if (!candidates) return candidates.reason();
+    std::vector<KernelCost> costs;
+    for (const Candidate& candidate : *candidates) costs.push_back(cost(layer, pass, candidate));
+    const auto cheapest = std::min_element(
+        costs.begin(), costs.end(), [](const auto& a, const auto& b) { return a.seconds < b.seconds; });
+    const Candidate& winner = (*candidates)[static_cast<std::size_t>(cheapest - costs.begin())];
     const std::string& name = analysis_.graph().layers()[static_cast<std::size_t>(layer)].name;
-    const std::string wanted = requested_entry(layer);
-    std::string refusals;
-    for (const LayoutFamily family : {family_, LayoutFamily::plain}) {
-      const kernels::Problem p = problem(layer, pass, family);
-      std::optional<Choice> best;
-      double best_seconds = std::numeric_limits<double>::infinity();
-      for (const KernelEntry& entry : catalog_) {
-        if (entry.op != "*" && entry.op != p.kind->op) continue;
-        if (!wanted.empty() && entry.name != wanted) continue;
-        if (const base::Verdict verdict = entry.supports(p); !verdict) {
-          passed_over.push_back(
-              {name, pass, base::str(entry.name, "/", kernels::name(family)), verdict.reason().text});
-          refusals += base::str(refusals.empty() ? "" : "; ", entry.name, "/", kernels::name(family), ": ",
-                                verdict.reason().text);
-          continue;
-        }
-        const double seconds = entry.seconds(p, machine_);
-        if (seconds < best_seconds) {
-          best_seconds = seconds;
-          best = Choice{std::string(entry.name), family};
-        }
-      }
-      if (best) return *best;
+    for (std::size_t i = 0; i < costs.size(); ++i) {
+      const Candidate& loser = (*candidates)[i];
+      if (loser == winner) continue;
+      passed_over.push_back(
+          {name, pass, str(loser),
+           fmt::format("{}, {} takes {}", cost_text(costs[i]), str(winner), cost_text(*cheapest)),
+           costs[i].seconds, costs[i].measured});
     }
-    if (refusals.empty()) refusals = base::str("no kernel '", wanted, "' for this operator");
-    return base::Reason{base::str("layer ", name, ", ", kernels::name(pass), ": ", refusals)};
+    return Choice{std::string(winner.entry->name), winner.family};
   }
 
   kernels::KernelTraits traits(int layer, Pass pass, const Choice& choice) const {
@@ -99,12 +108,17 @@ class FamilyResolver {
     return kernels::find(catalog_, p.kind->op, choice.entry)->make(p)->traits();
   }
 
-  bool serves_all(int layer, const LayerPlan& plan, const KernelEntry& entry, LayoutFamily family) const {
-    if (entry.op != "*" && entry.op != analysis_.graph().layers()[static_cast<std::size_t>(layer)].kind->op)
-      return false;
-    return std::all_of(plan.passes.begin(), plan.passes.end(), [&](const auto& pass_choice) {
-      return entry.supports(problem(layer, pass_choice.first, family)).ok();
-    });
+  // The choice of every pass, if this one entry in this family may serve them all.
+  std::optional<std::map<Pass, Choice>> by_one(int layer, const LayerPlan& plan, const Candidate& one) const {
+    std::map<Pass, Choice> passes;
+    std::vector<PassedOver> ignored;
+    for (const auto& [pass, old] : plan.passes) {
+      const auto candidates = finder_.find(layer, pass, one.family, ignored);
+      if (!candidates || std::find(candidates->begin(), candidates->end(), one) == candidates->end())
+        return std::nullopt;
+      passes[pass] = {std::string(one.entry->name), one.family};
+    }
+    return passes;
   }
 
   // Where forward saves something, every pass must be the same entry's: takes the one with the least total.
@@ -119,16 +133,13 @@ class FamilyResolver {
     if (saved == 0) return;
     std::optional<std::map<Pass, Choice>> best;
     double best_seconds = std::numeric_limits<double>::infinity();
-    const std::string wanted = requested_entry(layer);
     for (const LayoutFamily family : {family_, LayoutFamily::plain}) {
       for (const KernelEntry& entry : catalog_) {
-        if (!serves_all(layer, plan, entry, family) || (!wanted.empty() && entry.name != wanted)) continue;
-        std::map<Pass, Choice> passes;
+        const Candidate one{&entry, family};
+        auto passes = by_one(layer, plan, one);
+        if (!passes) continue;
         double seconds = 0;
-        for (const auto& [pass, old] : plan.passes) {
-          passes[pass] = {std::string(entry.name), family};
-          seconds += entry.seconds(problem(layer, pass, family), machine_);
-        }
+        for (const auto& [pass, choice] : *passes) seconds += cost(layer, pass, one).seconds;
         if (seconds >= best_seconds) continue;
         best_seconds = seconds;
         best = std::move(passes);
@@ -175,48 +186,47 @@ class FamilyResolver {
     }
   }
 
+  void list_chosen(Resolution& resolution) const {
+    for (int i = 0; i < static_cast<int>(resolution.plan.layers.size()); ++i) {
+      const LayerPlan& layer = resolution.plan.layers[static_cast<std::size_t>(i)];
+      for (const auto& [pass, choice] : layer.passes) {
+        const kernels::Problem p = problem(i, pass, choice.family);
+        const KernelEntry* entry = kernels::find(catalog_, p.kind->op, choice.entry);
+        resolution.chosen.push_back({layer.layer, pass, choice, costs_.of(*entry, p)});
+      }
+    }
+  }
+
   const Analysis& analysis_;
   const PlanRequest& request_;
-  const machine::Machine& machine_;
+  CandidateFinder finder_;
+  const KernelCosts& costs_;
   const kernels::Catalog& catalog_;
   LayoutFamily family_;
 };
 
-base::Verdict check_names(const graph::Graph& graph, const PlanRequest& request,
-                          const kernels::Catalog& catalog) {
-  std::set<std::string_view> known = {"*"};
-  for (const graph::Layer& layer : graph.layers()) known.insert(layer.name);
-  for (const auto& [layer, entry] : request.kernels)
-    if (!known.contains(layer))
-      return base::Reason{base::str("no layer '", layer, "' in ", graph.name(), " to use kernel ", entry)};
-  const auto all = request.kernels.find("*");
-  if (all != request.kernels.end() && std::none_of(catalog.begin(), catalog.end(), [&](const KernelEntry& e) {
-        return e.name == all->second;
-      }))
-    return base::Reason{base::str("no kernel '", all->second, "' for any operator")};
-  return {};
-}
-
 }  // namespace
 
 base::Result<Resolution> resolve(const graph::Graph& graph, const PlanRequest& request,
-                                 const StepConfig& config, const machine::Machine& machine,
+                                 const StepConfig& config, const KernelCosts& costs,
                                  const kernels::Catalog& catalog) {
-  if (const base::Verdict names = check_names(graph, request, catalog); !names) return names.reason();
   const Analysis analysis(graph, config);
-  std::vector<LayoutFamily> families(std::begin(kernels::kLayoutFamilies), std::end(kernels::kLayoutFamilies));
-  if (request.layout) families = {*request.layout};
+  const CandidateFinder finder(analysis, request, catalog);
+  if (const base::Verdict verdict = finder.check(); !verdict) return verdict.reason();
   std::optional<Resolution> best;
-  for (const LayoutFamily family : families) {
-    Resolution candidate;
-    auto plan = FamilyResolver(analysis, request, machine, catalog, family).run(candidate.passed_over);
-    if (!plan) return plan.reason();
-    candidate.plan = std::move(plan).value();
+  std::vector<FamilyCost> families;
+  for (const LayoutFamily family : finder.families()) {
+    Resolution candidate{.family = family};
+    if (const auto verdict = FamilyResolver(analysis, request, costs, catalog, family).run(candidate);
+        !verdict)
+      return verdict.reason();
     const auto program = lower(graph, candidate.plan, config, catalog);
     if (!program) return program.reason();
-    candidate.predicted_seconds = estimate(*program, machine, catalog).seconds;
+    candidate.predicted_seconds = estimate(*program, costs, catalog).seconds;
+    families.push_back({family, candidate.predicted_seconds});
     if (!best || candidate.predicted_seconds < best->predicted_seconds) best = std::move(candidate);
   }
+  best->families = std::move(families);
   return *std::move(best);
 }
 

@@ -7,32 +7,43 @@
 #include "convoy/base/result.h"
 #include "convoy/graph/graph.h"
 #include "convoy/kernels/catalog.h"
-#include "convoy/machine/machine.h"
+#include "convoy/plan/candidates.h"
 #include "convoy/plan/plan.h"
 #include "convoy/plan/program.h"
+#include "convoy/plan/timings.h"
 
 namespace convoy::plan {
 
-// Why a layer's pass is not served by an entry.
-struct PassedOver {
+// The kernel of one pass of one layer, and what it costs.
+struct Chosen {
   std::string layer;
   kernels::Pass pass;
-  std::string entry;
-  std::string reason;
+  Choice choice;
+  KernelCost cost;
+};
+
+// What a whole step costs where the net stands in one family of layouts, conversions included.
+struct FamilyCost {
+  kernels::LayoutFamily family;
+  double seconds = 0;
 };
 
 struct Resolution {
   Plan plan;
-  double predicted_seconds = 0;  // of one step of `config`
-  std::vector<PassedOver> passed_over;
+  double predicted_seconds = 0;  // of one step of `config`: the best of `families`
+  kernels::LayoutFamily family = kernels::LayoutFamily::plain;
+  std::vector<FamilyCost> families;
+  std::vector<Chosen> chosen;           // in graph order, forward first; nothing of fused passes
+  std::vector<PassedOver> passed_over;  // in this family
 };
 
 // Chooses, for every pass of every layer, the cheapest supported entry, within one family of layouts for the
 // whole graph where the layer has a kernel for it and in the plain one elsewhere; compares the families by
-// their estimated step, conversions included, and takes the fastest. A request that names a layout or an
-// entry is followed or refused with the reason. Plans for the thread count that the calling thread has now.
+// their estimated step, conversions included, and takes the fastest. Costs are measured seconds where `costs`
+// has them, predictions elsewhere. A request that names a layout, an entry or a limit is followed or refused
+// with the reason. Plans for the thread count that the calling thread has now.
 base::Result<Resolution> resolve(const graph::Graph& graph, const PlanRequest& request,
-                                 const StepConfig& config, const machine::Machine& machine,
+                                 const StepConfig& config, const KernelCosts& costs,
                                  const kernels::Catalog& catalog);
 
 }  // namespace convoy::plan

@@ -16,6 +16,7 @@
 #include "convoy/io/file.h"
 #include "convoy/io/versions.h"
 #include "convoy/kernels/versions.h"
+#include "convoy/tune/processor.h"
 
 namespace convoy::run {
 namespace {
@@ -43,54 +44,11 @@ std::string value_of(const char* path, std::string_view key) {
   return {};
 }
 
-struct Feature {
-  const char* name;
-  bool present;
-};
-
-std::vector<Feature> cpu_features() {
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  return {{"sse4.2", __builtin_cpu_supports("sse4.2") != 0},
-          {"avx2", __builtin_cpu_supports("avx2") != 0},
-          {"fma", __builtin_cpu_supports("fma") != 0},
-          {"avx512f", __builtin_cpu_supports("avx512f") != 0},
-          {"avx512bw", __builtin_cpu_supports("avx512bw") != 0},
-          {"avx512dq", __builtin_cpu_supports("avx512dq") != 0},
-          {"avx512vl", __builtin_cpu_supports("avx512vl") != 0},
-          {"avx512_vnni", __builtin_cpu_supports("avx512vnni") != 0},
-          // Compilers of this age do not know these two names; the kernel does.
-          {"avx512_bf16", value_of("/proc/cpuinfo", "flags").find(" avx512_bf16") != std::string::npos},
-          {"amx_tile", value_of("/proc/cpuinfo", "flags").find(" amx_tile") != std::string::npos}};
-#else
-  return {};
-#endif
-}
-
-bool has(const std::vector<Feature>& features, std::string_view name) {
-  return std::any_of(features.begin(), features.end(),
-                     [name](const Feature& feature) { return feature.present && feature.name == name; });
-}
-
-std::string isa_class(const std::vector<Feature>& features) {
-  if (has(features, "avx512f") && has(features, "avx512bw") && has(features, "avx512dq") &&
-      has(features, "avx512vl"))
-    return "avx512";
-  if (has(features, "avx2") && has(features, "fma")) return "avx2";
-  return has(features, "sse4.2") ? "sse4" : "baseline";
-}
-
-std::string cpu_name() {
-  const std::string name = value_of("/proc/cpuinfo", "model name");
-  return name.empty() ? "unknown" : name;
-}
-
 Finding examine_simd() {
-  const std::vector<Feature> features = cpu_features();
   std::string list;
-  for (const Feature& feature : features)
+  for (const tune::CpuFeature& feature : tune::cpu_features())
     if (feature.present) list += (list.empty() ? "" : " ") + std::string(feature.name);
-  const std::string isa = isa_class(features);
+  const std::string isa = tune::isa_class();
   Finding finding = {State::good, "SIMD",
                      base::str(isa, " (", list.empty() ? "nothing known" : list, "); our kernels run as ",
                                kernels::simd_target()),
@@ -220,7 +178,7 @@ Finding examine_cache() {
 
 std::vector<Finding> examine_machine() {
   std::vector<Finding> findings;
-  findings.push_back({State::good, "CPU", cpu_name(), ""});
+  findings.push_back({State::good, "CPU", tune::cpu_name(), ""});
   findings.push_back(examine_simd());
   findings.push_back(examine_threads());
   findings.push_back(examine_memory());
@@ -230,23 +188,6 @@ std::vector<Finding> examine_machine() {
   findings.push_back(examine_cache());
   describe_optional_parts(findings);
   return findings;
-}
-
-machine::Machine describe_machine(int threads) {
-  // Nominal, not the momentary clock: equal machines must resolve equal plans.
-  constexpr double kClock_hz = 2.5e9;
-  machine::Machine machine;
-  machine.cpu = cpu_name();
-  machine.isa = isa_class(cpu_features());
-  machine.threads = threads;
-  // Two fused multiply-adds a cycle, as wide as the registers.
-  const double lanes = machine.isa == "avx512" ? 16 : machine.isa == "avx2" ? 8 : 4;
-  machine.f32_flops = threads * kClock_hz * lanes * 2 * 2;
-  // Starting a kernel, and gathering the team for it: measured with the smallest oneDNN primitives.
-  machine.dispatch_seconds = threads == 1 ? 0.2e-6 : 1.5e-6;
-  const std::int64_t cache_bytes = sysconf(_SC_LEVEL3_CACHE_SIZE);
-  if (cache_bytes > 0) machine.cache_bytes = cache_bytes;
-  return machine;
 }
 
 }  // namespace convoy::run

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "convoy/machine/machine.h"
+#include "convoy/tune/processor.h"
 
 namespace convoy::run {
 
@@ -19,6 +19,6 @@ struct Finding {
 std::vector<Finding> examine_machine();
 
 // The facts that can be had without measuring.
-machine::Machine describe_machine(int threads);
+using tune::describe_machine;
 
 }  // namespace convoy::run

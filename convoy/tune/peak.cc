@@ -1,6 +1,6 @@
 // The FMA probe: compiled once for each instruction set.
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "convoy/benchkit/peak.cc"
+#define HWY_TARGET_INCLUDE "convoy/tune/peak.cc"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -8,7 +8,7 @@
 #include <cstdint>
 
 HWY_BEFORE_NAMESPACE();
-namespace convoy::benchkit::HWY_NAMESPACE {
+namespace convoy::tune::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
@@ -42,7 +42,7 @@ float multiply_adds(std::int64_t rounds) {
 std::size_t vector_lanes() { return hn::Lanes(hn::ScalableTag<float>()); }
 const char* target_name() { return hwy::TargetName(HWY_TARGET); }
 
-}  // namespace convoy::benchkit::HWY_NAMESPACE
+}  // namespace convoy::tune::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
@@ -51,10 +51,9 @@ HWY_AFTER_NAMESPACE();
 
 #include "convoy/base/check.h"
 #include "convoy/base/clock.h"
-#include "convoy/benchkit/peak.h"
-#include "convoy/benchkit/statistics.h"
+#include "convoy/tune/peak.h"
 
-namespace convoy::benchkit {
+namespace convoy::tune {
 HWY_EXPORT(multiply_adds);
 HWY_EXPORT(vector_lanes);
 HWY_EXPORT(target_name);
@@ -81,10 +80,12 @@ Peak measure_peak(int threads, int probes) {
     sink = sum;
     if (probe > 0) rates.push_back(flops / (end - begin));
   }
-  return {.median_flops = median(rates),
-          .best_flops = *std::max_element(rates.begin(), rates.end()),
+  std::sort(rates.begin(), rates.end());
+  const std::size_t middle = rates.size() / 2;
+  return {.median_flops = rates.size() % 2 == 1 ? rates[middle] : (rates[middle - 1] + rates[middle]) / 2,
+          .best_flops = rates.back(),
           .isa = HWY_DYNAMIC_DISPATCH(target_name)()};
 }
 
-}  // namespace convoy::benchkit
+}  // namespace convoy::tune
 #endif  // HWY_ONCE

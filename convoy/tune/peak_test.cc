@@ -1,11 +1,10 @@
-#include "convoy/benchkit/peak.h"
+#include "convoy/tune/peak.h"
 
 #include <gtest/gtest.h>
 
-#include "convoy/machine/machine.h"
-#include "convoy/run/doctor.h"
+#include "convoy/tune/processor.h"
 
-namespace convoy::benchkit {
+namespace convoy::tune {
 namespace {
 
 TEST(Peak, IsWhatAProcessorCanDo) {
@@ -20,7 +19,7 @@ TEST(Peak, IsWhatAProcessorCanDo) {
 #if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 // A probe that the compiler has thrown away, or vectors that went through memory, would be outside.
 TEST(Peak, IsNearWhatTheWidthPromises) {
-  const machine::Machine machine = run::describe_machine(1);
+  const machine::Machine machine = describe_machine(1);
   const double lanes = machine.isa == "avx512" ? 16 : machine.isa == "avx2" ? 8 : 4;
   const Peak peak = measure_peak(1, 15);
   EXPECT_GT(peak.best_flops, 0.25e9 * lanes * 2) << peak.isa;  // less than one multiply-add in four cycles
@@ -29,4 +28,4 @@ TEST(Peak, IsNearWhatTheWidthPromises) {
 #endif
 
 }  // namespace
-}  // namespace convoy::benchkit
+}  // namespace convoy::tune
