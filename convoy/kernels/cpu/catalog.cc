@@ -5,7 +5,11 @@ namespace convoy::kernels {
 
 // Convolution algorithms of our own are added here, one line each.
 Catalog cpu_catalog() {
-  return {cpu::dropout_entry(),
+  return {cpu::conv_winograd_f2_entry(),
+          cpu::conv_winograd_f2r5_entry(),
+          cpu::conv_winograd_f4_entry(),
+          cpu::conv_winograd_f6_entry(),
+          cpu::dropout_entry(),
           cpu::gemm_backward_weights_entry(),
           cpu::max_pool_entry(),
           cpu::max_pool_channels_last_entry(),

@@ -5,6 +5,12 @@
 
 namespace convoy::kernels::cpu {
 
+KernelEntry conv_fft_entry();
+KernelEntry conv_fft_lean_entry();
+KernelEntry conv_winograd_f2_entry();
+KernelEntry conv_winograd_f2r5_entry();
+KernelEntry conv_winograd_f4_entry();
+KernelEntry conv_winograd_f6_entry();
 KernelEntry dropout_entry();
 KernelEntry gemm_backward_weights_entry();
 KernelEntry max_pool_channels_last_entry();
