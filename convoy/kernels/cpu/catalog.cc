@@ -5,7 +5,8 @@ namespace convoy::kernels {
 
 // Convolution algorithms of our own are added here, one line each.
 Catalog cpu_catalog() {
-  return {cpu::conv_winograd_f2_entry(),
+  return {cpu::conv_direct_entry(),
+          cpu::conv_winograd_f2_entry(),
           cpu::conv_winograd_f2r5_entry(),
           cpu::conv_winograd_f4_entry(),
           cpu::conv_winograd_f6_entry(),

@@ -5,6 +5,7 @@
 
 namespace convoy::kernels::cpu {
 
+KernelEntry conv_direct_entry();
 KernelEntry conv_fft_entry();
 KernelEntry conv_fft_lean_entry();
 KernelEntry conv_winograd_f2_entry();

@@ -1,0 +1,109 @@
+#include "convoy/kernels/cpu/conv_direct_axis.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace convoy::kernels::cpu {
+namespace {
+
+std::int64_t floor_div(std::int64_t a, std::int64_t b) {
+  return a / b - (a % b != 0 && (a % b < 0) != (b < 0));
+}
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return -floor_div(-a, b); }
+
+// The m of [0, count) with 0 <= start + m step < size. step != 0.
+base::IndexRange within(std::int64_t start, std::int64_t step, std::int64_t count, std::int64_t size) {
+  std::int64_t low = step > 0 ? ceil_div(-start, step) : ceil_div(size - 1 - start, step);
+  std::int64_t high = step > 0 ? floor_div(size - 1 - start, step) : floor_div(-start, step);
+  low = std::max<std::int64_t>(low, 0);
+  high = std::min(high, count - 1);
+  return low <= high ? base::IndexRange{low, high + 1} : base::IndexRange{0, 0};
+}
+
+// The steps of one tile, first to last.
+void add_tile(const Axis& axis, std::int64_t begin, std::int64_t width, std::vector<TileStep>& steps) {
+  const std::int64_t end = begin + width;
+  TileStep main{.begin = begin, .width = width};
+  std::vector<TileStep> parts;
+  for (std::int64_t j = 0; j < axis.taps; ++j) {
+    base::IndexRange part = axis.outputs_of(j);
+    part = {std::max(part.begin, begin), std::min(part.end, end)};
+    if (part.size() <= 0) continue;
+    if (part.size() == width) {
+      if (main.taps++ == 0) main.tap = j;
+    } else if (!parts.empty() && parts.back().tap + parts.back().taps == j &&
+               parts.back().begin == part.begin && parts.back().width == part.size()) {
+      ++parts.back().taps;
+    } else {
+      parts.push_back(
+          {.begin = part.begin, .width = part.size(), .tap = j, .taps = 1, .first = false, .last = false});
+    }
+  }
+  if (!parts.empty()) {
+    steps.push_back({.begin = begin, .width = width, .last = false});
+    steps.insert(steps.end(), parts.begin(), parts.end());
+    main.first = false;
+  } else if (!steps.empty()) {
+    TileStep& before = steps.back();
+    const bool same = before.first && before.last && before.width == width && before.tap == main.tap &&
+                      before.taps == main.taps && before.begin + before.runs * width == begin;
+    if (same) {
+      ++before.runs;
+      return;
+    }
+  }
+  steps.push_back(main);
+}
+
+}  // namespace
+
+base::IndexRange Axis::taps_of(std::int64_t i) const {
+  return within(input_of(i, 0), in_tap_step, taps, in_size);
+}
+
+base::IndexRange Axis::outputs_of(std::int64_t j) const {
+  return within(input_of(0, j), in_step, count, in_size);
+}
+
+Axis forward_axis(const AxisGeometry& g) {
+  return {.count = g.output,
+          .taps = g.kernel,
+          .in_first = -g.pad,
+          .in_step = g.stride,
+          .in_tap_step = g.dilation,
+          .in_size = g.input};
+}
+
+std::vector<Axis> backward_axes(const AxisGeometry& g) {
+  std::vector<Axis> axes;
+  const std::int64_t common = std::gcd(g.stride, g.dilation);
+  for (std::int64_t residue = 0; residue < std::min(g.stride, g.input); ++residue) {
+    Axis axis{.first = residue,
+              .out_step = g.stride,
+              .count = (g.input - residue + g.stride - 1) / g.stride,
+              .tap_step = g.stride / common,
+              .in_tap_step = -(g.dilation / common),
+              .in_size = g.output};
+    // p = (h + pad - r dilation) / stride must be whole.
+    for (std::int64_t r = 0; r < std::min(g.kernel, axis.tap_step) && axis.taps == 0; ++r) {
+      if ((residue + g.pad - r * g.dilation) % g.stride != 0) continue;
+      axis.tap_first = r;
+      axis.taps = (g.kernel - r + axis.tap_step - 1) / axis.tap_step;
+      axis.in_first = (residue + g.pad - r * g.dilation) / g.stride;
+    }
+    axes.push_back(axis);
+  }
+  return axes;
+}
+
+std::vector<TileStep> tile_steps(const Axis& axis, std::int64_t widest) {
+  const std::int64_t tiles = ceil_div(axis.count, widest);
+  std::vector<TileStep> steps;
+  for (std::int64_t t = 0; t < tiles; ++t) {
+    const base::IndexRange tile = base::split_range(axis.count, static_cast<int>(tiles), static_cast<int>(t));
+    add_tile(axis, tile.begin, tile.size(), steps);
+  }
+  return steps;
+}
+
+}  // namespace convoy::kernels::cpu

@@ -1,0 +1,47 @@
+// The register tile of the direct convolution: what all its loops come down to.
+#pragma once
+
+#include <cstdint>
+
+namespace convoy::kernels::cpu {
+
+// One tile: `vectors` vectors of output channels times `width` outputs of a row, which read inputs `step`
+// floats apart. For vector v, lane l and output j, with the sum over all b, r, s, i of the four counts,
+//   y[v y_vector + j y_step + l] = start + sum of x[b x_block + r x_row + s x_column + i x_inner + j step]
+//                                         * w[v w_vector + b w_block + r w_row + s w_column + i lanes + l]
+// or, where the tile is depthwise, with lane l of x in place of the same x for all lanes. `start` is the
+// bias, or 0, or with `accumulate` what stands in y. A call works off `runs` such tiles, x_run and y_run
+// apart. All strides are in floats; y and w are aligned to vectors.
+struct TileCall {
+  const float* x = nullptr;
+  const float* w = nullptr;
+  float* y = nullptr;
+  const float* bias = nullptr;  // null: 0
+  std::int64_t bias_lanes = 0;  // of all vectors together; lanes beyond start at 0
+  bool accumulate = false;
+  bool relu = false;  // y = y <= 0 ? 0 : y, behind the sum
+  std::int64_t runs = 1, x_run = 0, y_run = 0;
+  std::int64_t blocks = 1, rows = 1, columns = 1, inner = 1;
+  std::int64_t x_block = 0, x_row = 0, x_column = 0, x_inner = 1;
+  std::int64_t w_block = 0, w_row = 0, w_column = 0, w_vector = 0;
+  std::int64_t y_vector = 0, y_step = 0;
+  std::int64_t step = 0;
+};
+
+using TileFunction = void (*)(const TileCall&);
+
+// The widest tile of this processor, for any number of vectors.
+std::int64_t widest_tile();
+inline constexpr int kMaxTileVectors = 2;
+
+// Code for tiles of 1 or 2 vectors and 1 to widest_tile() outputs that are `step` floats apart
+// (TileCall::step must say so too). A depthwise tile has one vector. Requires a processor with AVX2.
+struct TileShape {
+  int vectors = 1;
+  std::int64_t width = 1;
+  std::int64_t step = 1;
+  bool depthwise = false;
+};
+TileFunction tile_function(const TileShape& shape);
+
+}  // namespace convoy::kernels::cpu
