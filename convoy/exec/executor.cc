@@ -46,6 +46,8 @@ void fill(T* to, std::int64_t count, double value) {
 struct Call {
   std::vector<const void*> inputs, params, output_gradients;
   std::vector<void*> outputs, next_state, input_gradients, param_gradients;
+  tensor::Buffer derived;               // what the kernel derives from its parameters, kept between runs
+  std::vector<std::uint64_t> versions;  // by param: what `derived` was made of; 0: of nothing lasting
 };
 
 // Passes a kernel's pieces of one segment's gradient on to the sink.
@@ -81,6 +83,7 @@ class Executor::Impl {
     }
     calls_.resize(program_.steps.size());
     converters_.resize(program_.steps.size());
+    versions_.assign(program_.slots.size(), 0);
     given_in_pieces_.assign(program_.slots.size(), false);
     for (std::size_t i = 0; i < program_.steps.size(); ++i) prepare(i);
   }
@@ -136,6 +139,22 @@ class Executor::Impl {
     call.output_gradients.resize(step.operands.output_gradients.size());
     call.input_gradients.resize(step.operands.input_gradients.size());
     call.param_gradients.resize(step.operands.param_gradients.size());
+    if (const std::int64_t bytes = program_.kernels[at(step.kernel)].traits.derived_bytes; bytes > 0) {
+      call.derived = tensor::Buffer(bytes);
+      call.versions.assign(step.operands.params.size(), 0);
+    }
+  }
+
+  // Whether what the step's kernel derived in the last run is of the parameters that it gets now. Notes
+  // these.
+  bool still_derived(const plan::Operands& operands, Call& call) {
+    bool same = !call.versions.empty();
+    for (std::size_t k = 0; k < call.versions.size(); ++k) {
+      const std::uint64_t now = operands.params[k] < 0 ? 0 : versions_[at(operands.params[k])];
+      same = same && now != 0 && now == call.versions[k];
+      call.versions[k] = now;
+    }
+    return same;
   }
 
   // Addresses that the caller owns. Parameters follow at their Acquire steps.
@@ -207,12 +226,16 @@ class Executor::Impl {
                                     .pieces = relay ? &*relay : nullptr,
                                     .saved = o.saved < 0 ? nullptr : address(o.saved),
                                     .workspace = o.workspace < 0 ? nullptr : address(o.workspace),
+                                    .derived = call.derived.data(),
+                                    .derived_valid = still_derived(o, call),
                                     .context = &context});
   }
 
   void acquire(const Step& step, optim::ParamSource& params) {
     const auto phase = step.backward ? optim::Phase::backward : optim::Phase::forward;
-    addresses_[at(step.to)] = checked(params.acquire(step.segment, phase).view, program_.slots[at(step.to)]);
+    const optim::Acquired acquired = params.acquire(step.segment, phase);
+    addresses_[at(step.to)] = checked(acquired.view, program_.slots[at(step.to)]);
+    versions_[at(step.to)] = acquired.version;
   }
 
   void fill_slot(const Step& step) {
@@ -247,6 +270,7 @@ class Executor::Impl {
         break;
       case StepKind::convert:
         converters_[index]->run(address(step.from), address(step.to));
+        versions_[at(step.to)] = versions_[at(step.from)];
         break;
       case StepKind::fill:
         fill_slot(step);
@@ -263,8 +287,9 @@ class Executor::Impl {
   }
 
   plan::Program program_;
-  int first_backward_ = -1;            // step
-  std::vector<bool> given_in_pieces_;  // by slot
+  int first_backward_ = -1;              // step
+  std::vector<bool> given_in_pieces_;    // by slot
+  std::vector<std::uint64_t> versions_;  // by slot: of the parameters in it
   tensor::Buffer arena_;
   std::vector<void*> addresses_;  // by slot
   std::vector<std::unique_ptr<kernels::Kernel>> kernels_;
