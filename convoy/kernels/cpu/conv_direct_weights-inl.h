@@ -89,11 +89,18 @@ HWY_NOINLINE void add_runs(const PixelRuns& runs, const float* x, const BlockedT
   if constexpr (kK > 1) load_tile(acc[1], dw + tile.dw_block, first, Indices<kC>{});
   if constexpr (kK > 2) load_tile(acc[2], dw + 2 * tile.dw_block, first, Indices<kC>{});
   const std::int64_t y_block = tile.y_block, step = runs.x_column;
+  const std::int64_t x_ahead = runs.x_ahead, y_ahead = runs.y_ahead;
   for (std::int64_t n = 0; n < runs.samples; ++n) {
     const float *x_row = x + n * runs.x_sample, *y_row = y + n * runs.y_sample;
     for (std::int64_t p = 0; p < runs.rows; ++p, x_row += runs.x_row, y_row += runs.y_row) {
       const float *xp = x_row, *yp = y_row, *end = y_row + runs.columns * kLanes;
-      for (; yp != end; yp += kLanes, xp += step) add_pixel(acc, xp, yp, y_block, Indices<kC>{});
+      for (; yp != end; yp += kLanes, xp += step) {
+        prefetch_to_l2(xp + x_ahead);
+        prefetch_to_l2(yp + y_ahead);
+        if constexpr (kK > 1) prefetch_to_l2(yp + y_block + y_ahead);
+        if constexpr (kK > 2) prefetch_to_l2(yp + 2 * y_block + y_ahead);
+        add_pixel(acc, xp, yp, y_block, Indices<kC>{});
+      }
     }
   }
   store_tile(acc[0], dw, Indices<kC>{});
@@ -126,6 +133,15 @@ HWY_INLINE TapRange rows_of(const TapRange& tap, const PixelUnit& unit) {
           tap.end < unit.row_end ? tap.end : unit.row_end};
 }
 
+// Lets the first tap's pass fetch what all passes over the next unit will read.
+HWY_INLINE void look_ahead(const ConvGeometry& conv, const PixelUnit& unit, const BlockedTile& tile,
+                           PixelRuns& runs) {
+  const std::int64_t rows = unit.row_end - unit.row_begin, samples = unit.sample_end - unit.sample_begin;
+  const bool whole = rows == conv.p;
+  runs.x_ahead = whole ? samples * tile.x_sample : rows * conv.stride_h * conv.w * kLanes;
+  runs.y_ahead = whole ? samples * tile.y_sample : rows * conv.q * kLanes;
+}
+
 template <int kC, int kK>
 HWY_INLINE void add_taps(const WeightsGeometry& g, const PixelUnit& unit, const BlockedTile& tile) {
   const ConvGeometry& conv = g.conv;
@@ -141,12 +157,14 @@ HWY_INLINE void add_taps(const WeightsGeometry& g, const PixelUnit& unit, const 
       const std::int64_t w = columns.begin * conv.stride_w - conv.pad_left + s * conv.dilation_w;
       const float* x = x_first + (h * conv.w + w) * kLanes;
       const float* y = y_first + (rows.begin * conv.q + columns.begin) * kLanes;
-      for (std::int64_t c = 0; c < kLanes; c += kC)
-        if (c < tile.channels || unit.first) {
-          PixelRuns used = runs;
-          if (c >= tile.channels) used.samples = 0;
-          add_runs<kC, kK>(used, x + c, tile, y, dw + c * kLanes, unit.first);
-        }
+      for (std::int64_t c = 0; c < kLanes; c += kC) {
+        const bool is_padding = c >= tile.channels;
+        if (is_padding && !unit.first) continue;
+        PixelRuns used = runs;
+        if (is_padding) used.samples = 0;
+        if (r + s + c == 0) look_ahead(conv, unit, tile, used);
+        add_runs<kC, kK>(used, x + c, tile, y, dw + c * kLanes, unit.first);
+      }
     }
   }
 }

@@ -26,7 +26,8 @@ struct PixelRuns {
   std::int64_t samples = 1, rows = 1, columns = 1;
   std::int64_t x_sample = 0, x_row = 0, x_column = 0;
   std::int64_t y_sample = 0, y_row = 0;
-  std::int64_t y_ahead = 0;  // from a pixel of dY to its like in the unit behind this one
+  // From a pixel to its like in the next unit, which is prefetched; 0: not.
+  std::int64_t x_ahead = 0, y_ahead = 0;
 };
 
 // A part of the sum that is worked off while its data lie in the cache: whole samples, or rows of one.
