@@ -13,6 +13,7 @@
 #include <array>
 #include <utility>
 
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -32,8 +33,11 @@ constexpr int kWidest = kLanes == 16 ? 14 : 6;
 // kStep: TileCall::step where it is known when this is compiled, else 0.
 template <int kVectors, int kWidth, int kStep, bool kDepthwise>
 struct Tile {
+  static constexpr bool kPrefetch = kStep >= kLanes && !kDepthwise;
   static HWY_INLINE void start(const TileCall& t, const float* y, V (&sum)[kVectors][kWidth]) {
     const D d;
+    CONVOY_UNROLL for (int v = 0; v < kVectors; ++v) CONVOY_UNROLL for (int j = 0; j < kWidth; ++j)
+        hwy::Prefetch(y + v * t.y_vector + j * t.y_step);
     if (t.accumulate) {
       CONVOY_UNROLL for (int v = 0; v < kVectors; ++v) CONVOY_UNROLL for (int j = 0; j < kWidth; ++j)
           sum[v][j] = hn::Load(d, y + v * t.y_vector + j * t.y_step);
@@ -65,7 +69,12 @@ struct Tile {
                              V (&sum)[kVectors][kWidth]) {
     const D d;
     const std::int64_t step = kStep > 0 ? kStep : t.step;
+    const float* ahead = x + t.x_block;
     for (std::int64_t i = t.inner; i > 0; --i, x += t.x_inner, w += kLanes) {
+      if constexpr (kPrefetch) {
+        hwy::Prefetch(ahead);
+        ahead += step;
+      }
       V weight[kVectors];
       CONVOY_UNROLL for (int v = 0; v < kVectors; ++v) weight[v] = hn::Load(d, w + v * t.w_vector);
       CONVOY_UNROLL for (int j = 0; j < kWidth; ++j) {
