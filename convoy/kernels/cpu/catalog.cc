@@ -6,6 +6,8 @@ namespace convoy::kernels {
 // Convolution algorithms of our own are added here, one line each.
 Catalog cpu_catalog() {
   return {cpu::conv_direct_entry(),
+          cpu::conv_fft_entry(),
+          cpu::conv_fft_lean_entry(),
           cpu::conv_winograd_f2_entry(),
           cpu::conv_winograd_f2r5_entry(),
           cpu::conv_winograd_f4_entry(),

@@ -1,0 +1,121 @@
+// What the conformance suite's small problems do not reach: tiles in both axes, chunks of images and of
+// filters, and groups of blocks.
+#include <gtest/gtest.h>
+
+#include "convoy/base/threads.h"
+#include "convoy/kernels/cpu/conv_fft_plan.h"
+#include "convoy/kernels/cpu/entries.h"
+#include "convoy/kernels/cpu/fft.h"
+#include "convoy/kernels/cpu/simd.h"
+#include "convoy/kernels/kernel_tester.h"
+#include "convoy/layers/catalog.h"
+
+namespace convoy::kernels::cpu {
+namespace {
+
+using Ints = std::vector<std::int64_t>;
+constexpr Pass kPasses[] = {Pass::forward, Pass::backward_data, Pass::backward_weights};
+
+TestCase conv(tensor::Shape image, std::int64_t outputs, Ints filter, Ints pads) {
+  return {.kind = &layers::kConv,
+          .attributes = {{"output_channels", outputs}, {"kernel_shape", filter}, {"pads", pads}},
+          .inputs = {image},
+          .family = LayoutFamily::blocked};
+}
+
+void expect_sound(const KernelEntry& entry, TestCase test) {
+  for (const Pass pass : kPasses)
+    for (const int threads : {1, 2}) {
+      test.pass = pass;
+      test.threads = threads;
+      test.training = threads == 1;
+      test.epilogue = pass == Pass::forward && threads == 2 ? Epilogue::relu : Epilogue::none;
+      base::set_thread_count(threads);
+      const base::Verdict verdict = entry.supports(test.problem());
+      ASSERT_TRUE(verdict.ok()) << verdict.reason().text;
+      const auto fault = find_fault(entry, test);
+      EXPECT_FALSE(fault.has_value()) << entry.name << ' ' << test.str() << ": " << fault.value_or("");
+    }
+}
+
+TEST(ConvFft, ManyTilesAndWholeBlocks) {
+  const TestCase test = conv({1, 3, 90, 75}, 5, {5, 3}, {2, 0, 1, 2});
+  expect_sound(conv_fft_entry(), test);
+  expect_sound(conv_fft_lean_entry(), test);
+}
+
+TEST(ConvFft, LargeFiltersAndPaddingsBeyondThem) {
+  expect_sound(conv_fft_entry(), conv({2, 3, 20, 18}, 5, {15, 13}, {7, 6, 7, 6}));
+  expect_sound(conv_fft_entry(), conv({1, 2, 9, 12}, 3, {3, 4}, {5, 6, 4, 7}));
+}
+
+// A limit so low that images, filters and groups come in parts; the results stay the same.
+TEST(ConvFft, ChunksAndGroupsAreWithinTheLimit) {
+  const TestCase test = conv({4, 40, 24, 24}, 72, {7, 7}, {3, 3, 3, 3});
+  for (const Pass pass : kPasses) {
+    TestCase of_pass = test;
+    of_pass.pass = pass;
+    const ConvGeometry g = ConvGeometry::of(of_pass.problem()).value();
+    const auto whole = plan_conv_fft(g, pass, simd_lanes(), 1, std::int64_t{1} << 30);
+    const auto lean = plan_conv_fft(g, pass, simd_lanes(), 1, 4 << 20);
+    ASSERT_TRUE(whole && lean);
+    EXPECT_EQ(whole->chunk_images, 4);
+    EXPECT_EQ(whole->chunk_blocks, whole->out_blocks);
+    EXPECT_LT(lean->chunk_images * lean->chunk_blocks, 4 * lean->out_blocks);
+    EXPECT_LE(lean->workspace_bytes(), 4 << 20);
+    EXPECT_FALSE(plan_conv_fft(g, pass, simd_lanes(), 1, 1 << 16));
+  }
+  TestCase wide = conv({1, 100, 10, 10}, 104, {5, 5}, {2, 2, 2, 2});
+  wide.pass = Pass::forward;
+  const ConvGeometry g = ConvGeometry::of(wide.problem()).value();
+  EXPECT_LT(plan_conv_fft(g, Pass::forward, simd_lanes(), 1, 16 << 20)->group_blocks, 104 / simd_lanes());
+  base::set_thread_count(1);
+  EXPECT_EQ(find_fault(conv_fft_lean_entry(), wide), std::nullopt);
+}
+
+TEST(ConvFft, TilesCoverTheOutputsOnce) {
+  for (const std::int64_t pad : {-2, 0, 3, 9})
+    for (const std::int64_t filter : {3, 8}) {
+      FftAxis axis{
+          .input = 41, .output = 41 + 2 * pad - filter + 1, .filter = filter, .pad = pad, .points = 16};
+      axis.tile = 16 - filter + 1;
+      axis.tiles = (axis.output + axis.tile - 1) / axis.tile;
+      std::int64_t outputs = 0;
+      for (std::int64_t i = 0; i < axis.tiles; ++i) {
+        const FftAxis::Range out = axis.outputs(i), in = axis.inputs(i);
+        EXPECT_EQ(out.source, outputs);
+        EXPECT_EQ(out.first, 0);
+        outputs += out.count;
+        EXPECT_LE(in.first + in.count, 16);
+        EXPECT_LE(in.count, axis.max_inputs());
+        if (in.count > 0) {
+          EXPECT_EQ(in.source - in.first, i * axis.tile - pad);
+          EXPECT_LE(in.source + in.count, 41);
+        }
+      }
+      EXPECT_EQ(outputs, axis.output);
+    }
+}
+
+TEST(ConvFft, RefusesWhatItDoesNotServe) {
+  const auto refusal = [](TestCase test,
+                          const std::vector<std::pair<std::string, graph::AttributeValue>>& more) {
+    for (const auto& [name, value] : more) test.attributes.set(name, value);
+    const base::Verdict verdict = conv_fft_entry().supports(test.problem());
+    return verdict ? std::string() : verdict.reason().text;
+  };
+  const TestCase test = conv({1, 4, 20, 20}, 4, {5, 5}, {0, 0, 0, 0});
+  EXPECT_EQ(refusal(test, {}), "");
+  EXPECT_NE(refusal(test, {{"strides", Ints{2, 1}}}).find("stride 1"), std::string::npos);
+  EXPECT_NE(refusal(test, {{"dilations", Ints{1, 2}}}).find("dilation 1"), std::string::npos);
+  EXPECT_NE(refusal(test, {{"group", std::int64_t{2}}}).find("group"), std::string::npos);
+  EXPECT_NE(refusal(test, {{"kernel_shape", Ints{2, 5}}}).find("3x3"), std::string::npos);
+  TestCase plain = test;
+  plain.family = LayoutFamily::plain;
+  EXPECT_NE(refusal(plain, {}).find("blocked"), std::string::npos);
+  EXPECT_NE(refusal(conv({1, 1, 120, 120}, 1, {99, 99}, {0, 0, 0, 0}), {}).find("96 points"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace convoy::kernels::cpu
