@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,6 +34,10 @@ struct TestCase {
   std::string str() const;
 };
 
+// A case's data and what comes out, from the float64 reference: the same for every entry and layout.
+struct Expectation;
+std::shared_ptr<const Expectation> expect(const TestCase& test);
+
 // Makes the entry's kernel for the case, runs it (for a backward pass behind the same entry's forward pass)
 // and compares everything that it writes with the reference:
 //   |result - reference| <= error_growth * epsilon * the entry's error_terms,
@@ -43,6 +48,10 @@ struct TestCase {
 // nothing.
 // Requires entry.supports(case.problem()).
 std::optional<std::string> find_fault(const KernelEntry& entry, const TestCase& test);
+// The same with an expectation that other entries share. It must be that of `test`, in any family and for any
+// number of threads.
+std::optional<std::string> find_fault(const KernelEntry& entry, const TestCase& test,
+                                      const Expectation& expectation);
 
 // Allocations by operator new since the program began, on any thread.
 std::int64_t allocation_count();

@@ -419,14 +419,35 @@ std::string TestCase::str() const {
                    data == TestData::reals ? ", reals" : ", integers");
 }
 
+struct Expectation {
+  TestValues values, own_terms, map_terms;
+};
+
+std::shared_ptr<const Expectation> expect(const TestCase& test) {
+  const Problem problem = test.problem();
+  const graph::EvalContext context = context_of(problem, test);
+  auto e = std::make_shared<Expectation>();
+  e->values = draw(problem, test.data, test.seed);
+  evaluate_reference(problem, context, e->values);
+  e->own_terms = absolute_terms(problem, context, e->values);
+  if (problem.kind->op == "Conv")
+    e->map_terms = absolute_terms(problem, context, e->values, ErrorTerms::whole_maps);
+  return e;
+}
+
 std::optional<std::string> find_fault(const KernelEntry& entry, const TestCase& test) {
+  return find_fault(entry, test, *expect(test));
+}
+
+std::optional<std::string> find_fault(const KernelEntry& entry, const TestCase& test,
+                                      const Expectation& expectation) {
   base::set_thread_count(test.threads);
   const Problem problem = test.problem();
   const graph::EvalContext context = context_of(problem, test);
-  TestValues values = draw(problem, test.data, test.seed);
-  evaluate_reference(problem, context, values);
-  const TestValues terms = absolute_terms(problem, context, values, entry.error_terms);
-  const TestValues right = values;
+  TestValues values = expectation.values;
+  const bool own = entry.error_terms == ErrorTerms::own;
+  const TestValues& terms = own ? expectation.own_terms : expectation.map_terms;
+  const TestValues& right = expectation.values;
   std::unique_ptr<Guarded> saved;
   if (problem.pass != Pass::forward) saved = run_forward(entry, problem, values, context);
 

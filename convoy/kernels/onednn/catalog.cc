@@ -5,10 +5,15 @@
 namespace convoy::kernels {
 
 Catalog onednn_catalog() {
-  Catalog entries{onednn::average_pool_entry(),  onednn::batch_norm_entry(),
-                  onednn::concat_entry(),        onednn::conv_entry(),
-                  onednn::lrn_entry(),           onednn::global_average_pool_entry(),
-                  onednn::inner_product_entry(), onednn::max_pool_entry()};
+  Catalog entries{onednn::average_pool_entry(),
+                  onednn::batch_norm_entry(),
+                  onednn::concat_entry(),
+                  onednn::conv_entry(),
+                  onednn::conv_winograd_entry(),
+                  onednn::lrn_entry(),
+                  onednn::global_average_pool_entry(),
+                  onednn::inner_product_entry(),
+                  onednn::max_pool_entry()};
   for (const Catalog& part :
        {onednn::eltwise_entries(), onednn::softmax_entries(), onednn::binary_sum_entries()})
     entries.insert(entries.end(), part.begin(), part.end());

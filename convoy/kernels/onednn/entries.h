@@ -11,6 +11,7 @@ KernelEntry average_pool_entry();
 KernelEntry batch_norm_entry();
 KernelEntry concat_entry();
 KernelEntry conv_entry();
+KernelEntry conv_winograd_entry();
 std::vector<KernelEntry> eltwise_entries();  // Relu, LeakyRelu, Sigmoid, Tanh
 KernelEntry global_average_pool_entry();
 KernelEntry inner_product_entry();

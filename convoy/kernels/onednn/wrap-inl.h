@@ -41,11 +41,12 @@ struct Source {
     input_gradient,
     param_gradient,
     saved,
-    workspace
+    workspace,
+    derived
   };
   Kind kind = Kind::input;
   std::size_t index = 0;   // within its list
-  std::int64_t bytes = 0;  // offset into saved or workspace
+  std::int64_t bytes = 0;  // offset into saved, workspace or derived
 };
 
 // One primitive and the memory objects of its arguments, made once. `run` costs about a microsecond beyond
@@ -71,6 +72,7 @@ struct Recipe {
   KernelTraits traits;
   std::string implementation;
   std::vector<Call> calls;
+  std::vector<Call> derivation = {};  // run first where what is derived is not valid
 };
 std::unique_ptr<Kernel> make_kernel(Recipe recipe);
 

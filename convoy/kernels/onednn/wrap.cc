@@ -75,6 +75,8 @@ class PrimitiveKernel final : public Kernel {
   const KernelTraits& traits() const override { return recipe_.traits; }
   std::string implementation() const override { return recipe_.implementation; }
   void run(const KernelArgs& args) const noexcept override {
+    if (!args.derived_valid)
+      for (Call& call : recipe_.derivation) call.run(args);
     for (Call& call : recipe_.calls) call.run(args);
   }
 
@@ -102,6 +104,8 @@ void* pointer(const KernelArgs& args, const Source& source) {
       return static_cast<std::byte*>(args.saved) + source.bytes;
     case Source::Kind::workspace:
       return static_cast<std::byte*>(args.workspace) + source.bytes;
+    case Source::Kind::derived:
+      return static_cast<std::byte*>(args.derived) + source.bytes;
   }
   return nullptr;
 }
