@@ -5,15 +5,19 @@ namespace convoy::kernels {
 
 // Convolution algorithms of our own are added here, one line each.
 Catalog cpu_catalog() {
-  return {cpu::conv_direct_entry(),
+  return {cpu::conv_direct_batch_entry(),
+          cpu::conv_direct_entry(),
           cpu::conv_fft_entry(),
           cpu::conv_fft_lean_entry(),
           cpu::conv_winograd_f2_entry(),
           cpu::conv_winograd_f2r5_entry(),
           cpu::conv_winograd_f4_entry(),
           cpu::conv_winograd_f6_entry(),
+          cpu::conv_im2col_entry(),
+          cpu::conv_im2col_implicit_entry(),
           cpu::dropout_entry(),
           cpu::gemm_backward_weights_entry(),
+          cpu::max_pool_batch_blocked_entry(),
           cpu::max_pool_entry(),
           cpu::max_pool_channels_last_entry(),
           cpu::mean_squared_error_entry(),

@@ -5,6 +5,7 @@
 
 namespace convoy::kernels::cpu {
 
+KernelEntry conv_direct_batch_entry();
 KernelEntry conv_direct_entry();
 KernelEntry conv_fft_entry();
 KernelEntry conv_fft_lean_entry();
@@ -12,8 +13,11 @@ KernelEntry conv_winograd_f2_entry();
 KernelEntry conv_winograd_f2r5_entry();
 KernelEntry conv_winograd_f4_entry();
 KernelEntry conv_winograd_f6_entry();
+KernelEntry conv_im2col_entry();
+KernelEntry conv_im2col_implicit_entry();
 KernelEntry dropout_entry();
 KernelEntry gemm_backward_weights_entry();
+KernelEntry max_pool_batch_blocked_entry();
 KernelEntry max_pool_channels_last_entry();
 KernelEntry max_pool_entry();
 KernelEntry mean_squared_error_entry();

@@ -1,0 +1,69 @@
+// The entry "direct:batch": convolution by its definition, in blocks of one vector of samples. For layers of
+// so few channels that blocks of channels would be mostly padding.
+#include <algorithm>
+
+#include "convoy/kernels/cost.h"
+#include "convoy/kernels/cpu/conv_direct_batch_passes.h"
+#include "convoy/kernels/cpu/conv_geometry.h"
+#include "convoy/kernels/cpu/entries.h"
+#include "convoy/kernels/family.h"
+
+namespace convoy::kernels::cpu {
+namespace {
+
+base::Verdict supports(const Problem& problem) {
+  if (problem.family != LayoutFamily::batch_blocked)
+    return base::Reason{base::str("only batch_blocked layout, not ", name(problem.family))};
+  if (problem.pass == Pass::backward) return base::Reason{"Conv has no joint backward pass"};
+  const auto g = ConvGeometry::of(problem);
+  if (!g) return g.reason();
+  if (2 * g->n < family_block())
+    return base::Reason{base::str("a batch of ", g->n, " fills less than half a vector of ", family_block())};
+  return {};
+}
+
+std::unique_ptr<Kernel> make(const Problem& problem) {
+  return problem.pass == Pass::backward_weights ? make_batch_weights(problem)
+                                                : make_batch_correlation(problem);
+}
+
+// MACs of whole blocks of samples. Per vector written, forward and backward_data pay for bias, relu, mask and
+// store; a tile of one or two channels is bound by loads. Shares of peak as measured on Zen 4.
+double seconds(const Problem& problem, const machine::Machine& machine) {
+  const ConvGeometry g = ConvGeometry::of(problem).value();
+  const std::int64_t lanes = family_block();
+  const double vectors = static_cast<double>((g.n + lanes - 1) / lanes);
+  double operations = vectors * g.macs() / static_cast<double>(g.n);  // multiply-adds of vectors
+  const std::int64_t written = problem.pass == Pass::backward_data ? g.c_per_group() : g.k_per_group();
+  double share = written >= 3 ? 0.95 : written == 2 ? 0.7 : 0.5;
+  if (problem.pass == Pass::forward) operations += 3 * vectors * static_cast<double>(g.k * g.p * g.q);
+  if (problem.pass == Pass::backward_data) operations += 3 * vectors * static_cast<double>(g.c * g.h * g.w);
+  const double compute = operations * 2 * static_cast<double>(lanes) / (share * machine.f32_flops);
+  const auto bytes = static_cast<double>(moved_bytes(problem));
+  const double bandwidth =
+      bytes <= static_cast<double>(machine.cache_bytes) ? machine.cache_bandwidth : machine.memory_bandwidth;
+  return machine.dispatch_seconds + std::max(compute, bytes / bandwidth);
+}
+
+// docs/numerics.md, "Direct convolution": products in the sum of one result, and the bias.
+double error_growth(const Problem& problem) {
+  const ConvGeometry g = ConvGeometry::of(problem).value();
+  const auto taps = static_cast<double>(g.r * g.s);
+  if (problem.pass == Pass::forward) return sum_error_growth(static_cast<double>(g.c_per_group()) * taps + 1);
+  if (problem.pass == Pass::backward_data)
+    return sum_error_growth(static_cast<double>(g.k_per_group()) * taps);
+  return sum_error_growth(static_cast<double>(g.n * g.p * g.q));
+}
+
+}  // namespace
+
+KernelEntry conv_direct_batch_entry() {
+  return {.name = "direct:batch",
+          .op = "Conv",
+          .supports = supports,
+          .make = make,
+          .seconds = seconds,
+          .error_growth = error_growth};
+}
+
+}  // namespace convoy::kernels::cpu

@@ -1,0 +1,97 @@
+// The batch-blocked direct convolution where the catalog's conformance does not reach: several blocks of
+// samples, every register tile, more threads than tiles.
+#include <gtest/gtest.h>
+
+#include "convoy/base/threads.h"
+#include "convoy/kernels/cpu/entries.h"
+#include "convoy/kernels/cpu/simd.h"
+#include "convoy/kernels/kernel_tester.h"
+#include "convoy/layers/catalog.h"
+#include "hwy/targets.h"
+
+namespace convoy::kernels::cpu {
+namespace {
+
+using Ints = std::vector<std::int64_t>;
+
+struct Case {
+  tensor::Shape x;
+  std::int64_t k = 1;
+  Ints window, strides, pads, dilations;
+  std::int64_t groups = 1;
+};
+
+TestCase test_case(const Case& c, Pass pass) {
+  return {.kind = &layers::kConv,
+          .attributes = {{"output_channels", c.k},
+                         {"kernel_shape", c.window},
+                         {"strides", c.strides},
+                         {"pads", c.pads},
+                         {"dilations", c.dilations},
+                         {"group", c.groups}},
+          .inputs = {c.x},
+          .pass = pass,
+          .family = LayoutFamily::batch_blocked};
+}
+
+std::vector<Case> cases() {
+  return {{{20, 1, 28, 28}, 6, {5, 5}, {1, 1}, {2, 2, 2, 2}, {1, 1}},
+          {{33, 6, 14, 14}, 16, {5, 5}, {1, 1}, {0, 0, 0, 0}, {1, 1}},
+          {{16, 3, 19, 21}, 7, {7, 7}, {2, 3}, {3, 2, 1, 3}, {1, 1}},
+          {{8, 2, 23, 24}, 5, {3, 11}, {4, 4}, {2, 2, 2, 2}, {1, 1}},
+          {{9, 7, 12, 11}, 11, {1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}},
+          {{9, 17, 8, 9}, 4, {2, 1}, {2, 2}, {1, 0, 1, 0}, {1, 1}},
+          {{17, 4, 13, 12}, 6, {3, 2}, {2, 3}, {2, 3, 2, 3}, {3, 2}, 2},
+          {{16, 5, 10, 9}, 5, {3, 3}, {2, 1}, {1, 1, 1, 1}, {1, 1}, 5},
+          {{12, 3, 7, 7}, 12, {3, 4}, {1, 1}, {4, 4, 4, 4}, {1, 2}, 3},
+          {{10, 9, 6, 6}, 9, {6, 6}, {3, 3}, {0, 0, 0, 0}, {1, 1}},
+          {{10, 2, 40}, 8, {5}, {2}, {2, 2}, {2}}};
+}
+
+void expect_sound() {
+  std::uint64_t seed = 1;
+  for (const Case& c : cases())
+    for (const Pass pass : {Pass::forward, Pass::backward_data, Pass::backward_weights})
+      for (const int threads : {1, 3})
+        for (const TestData data : {TestData::reals, TestData::small_integers}) {
+          if (threads > 1 && data == TestData::reals) continue;  // only the order of the sums differs
+          TestCase test = test_case(c, pass);
+          test.threads = threads;
+          test.data = data;
+          test.seed = ++seed;
+          if (pass == Pass::forward && seed % 2 == 0) test.epilogue = Epilogue::relu;
+          base::set_thread_count(threads);
+          const KernelEntry entry = conv_direct_batch_entry();
+          ASSERT_TRUE(entry.supports(test.problem()).ok()) << test.str();
+          const auto fault = find_fault(entry, test);
+          EXPECT_FALSE(fault.has_value()) << test.str() << ": " << fault.value_or("");
+        }
+  base::set_thread_count(1);
+}
+
+TEST(ConvDirectBatch, AgreesWithTheReferenceOnEveryTile) { expect_sound(); }
+
+TEST(ConvDirectBatch, AgreesWithTheReferenceOnAvx2) {
+  if (simd_lanes() < 16) GTEST_SKIP() << "the processor's own vectors are AVX2's";
+  hwy::SetSupportedTargetsForTest(HWY_AVX2);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  EXPECT_EQ(simd_lanes(), 8);
+  expect_sound();
+  hwy::SetSupportedTargetsForTest(0);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+TEST(ConvDirectBatch, RefusesSmallBatchesAndOtherLayouts) {
+  if (simd_lanes() < 8) GTEST_SKIP() << "needs AVX2";
+  Case small = cases()[0];
+  small.x = {simd_lanes() / 2 - 1, 1, 28, 28};
+  const KernelEntry entry = conv_direct_batch_entry();
+  EXPECT_NE(entry.supports(test_case(small, Pass::forward).problem()).reason().text.find("half a vector"),
+            std::string::npos);
+  TestCase test = test_case(cases()[0], Pass::forward);
+  test.family = LayoutFamily::blocked;
+  EXPECT_FALSE(entry.supports(test.problem()).ok());
+}
+
+}  // namespace
+}  // namespace convoy::kernels::cpu
