@@ -244,9 +244,8 @@ class ConvFft final : public Kernel {
       on_columns_->column_forward({.column = maps + i * p_.in_rows * 2 * p_.lanes,
                                    .rows = rows.count,
                                    .first_row = rows.first,
-                                   .spectrum = spectra + i * 3 * p_.lanes,
-                                   .frequency_step = p_.in_step,
-                                   .third = 1});
+                                   .spectrum = spectra + i * 2 * p_.lanes,
+                                   .frequency_step = p_.in_step});
     }
   }
 
@@ -273,9 +272,8 @@ class ConvFft final : public Kernel {
     for (std::int64_t i = 0; i < blocks * channels; ++i)
       on_columns_->column_forward({.column = filters + (block * channels + i) * p_.filter_rows * 2 * p_.lanes,
                                    .rows = static_cast<int>(g_.r),
-                                   .spectrum = spectra + i * 3 * p_.lanes,
-                                   .frequency_step = p_.second_step,
-                                   .third = -1});
+                                   .spectrum = spectra + i * 2 * p_.lanes,
+                                   .frequency_step = p_.second_step});
   }
 
   void multiply_group(const Chunk& chunk, std::int64_t blocks, float* spectra) const {
@@ -283,12 +281,12 @@ class ConvFft final : public Kernel {
     const ComplexProduct product{.rows = chunk.images * p_.tiles(),
                                  .terms = channels,
                                  .blocks = blocks,
-                                 .a_row = p_.in_blocks * 3 * l,
+                                 .a_row = p_.in_blocks * 2 * l,
                                  .a_term = 1,
                                  .run = l,
-                                 .a_jump = 2 * l,
-                                 .b_term = 3 * l,
-                                 .b_block = channels * 3 * l,
+                                 .a_jump = l,
+                                 .b_term = 2 * l,
+                                 .b_block = channels * 2 * l,
                                  .out_row = blocks * 2 * l,
                                  .out_block = 2 * l};
     for (std::int64_t u = 0; u < p_.shape.rows.points; ++u)
@@ -333,9 +331,8 @@ class ConvFft final : public Kernel {
         on_columns_->column_forward(
             {.column = maps + (t * chunk.blocks + block + b) * p_.out_rows * 2 * p_.lanes,
              .rows = p_.shape.rows.outputs(tile(chunk, t).y).count,
-             .spectrum = spectra + (t * blocks + b) * 3 * p_.lanes,
-             .frequency_step = p_.second_step,
-             .third = -1});
+             .spectrum = spectra + (t * blocks + b) * 2 * p_.lanes,
+             .frequency_step = p_.second_step});
   }
 
   // The bias gradient is dY at frequency 0, which is doubled and of sums alone.
@@ -346,7 +343,7 @@ class ConvFft final : public Kernel {
       if (chunk.image == 0) std::fill_n(sum, p_.lanes, 0.0F);
       for (std::int64_t t = 0; t < chunk.images * p_.tiles(); ++t)
         for (std::int64_t lane = 0; lane < p_.lanes; ++lane)
-          sum[lane] += 0.5F * spectra[(t * blocks + b) * 3 * p_.lanes + lane];
+          sum[lane] += 0.5F * spectra[(t * blocks + b) * 2 * p_.lanes + lane];
     }
   }
 
@@ -356,16 +353,16 @@ class ConvFft final : public Kernel {
                            .terms = tiles,
                            .blocks = blocks,
                            .a_row = 1,
-                           .a_term = p_.in_blocks * 3 * l,
+                           .a_term = p_.in_blocks * 2 * l,
                            .run = tiles,
-                           .b_term = blocks * 3 * l,
-                           .b_block = 3 * l,
+                           .b_term = blocks * 2 * l,
+                           .b_block = 2 * l,
                            .out_row = 2 * l,
                            .out_block = channels * 2 * l};
     for (std::int64_t u = 0; u < p_.shape.rows.points; ++u)
       for (std::int64_t c = 0; c < channels; c += l) {
         product.rows = std::min(l, channels - c);
-        multiply_(product, spectra + u * p_.in_step + c * 3, spectra + p_.second + u * p_.second_step,
+        multiply_(product, spectra + u * p_.in_step + c * 2, spectra + p_.second + u * p_.second_step,
                   spectra + p_.product + u * p_.product_step + c * 2 * l);
       }
   }
@@ -413,8 +410,11 @@ base::Verdict supports(const Problem& problem, std::int64_t max_workspace_bytes)
 double predict(const Problem& problem, const machine::Machine& machine, std::int64_t max_workspace_bytes) {
   const ConvGeometry g = ConvGeometry::of(problem).value();
   const auto plan = plan_conv_fft(g, problem.pass, simd_lanes(), base::thread_count(), max_workspace_bytes);
-  const double flops = plan->cycles * 2 * static_cast<double>(plan->lanes);
-  return machine.dispatch_seconds * 4 + flops / machine.f32_flops;
+  const double flops = plan->multiply_adds * 2 * static_cast<double>(plan->lanes);
+  const double bytes = plan->bytes + static_cast<double>(moved_bytes(problem));
+  const bool cached = plan->workspace_bytes() <= machine.cache_bytes / 2;
+  return 4 * machine.dispatch_seconds + flops / machine.f32_flops +
+         bytes / (cached ? machine.cache_bandwidth : machine.memory_bandwidth);
 }
 
 double growth(const Problem& problem, std::int64_t max_workspace_bytes) {

@@ -13,9 +13,15 @@ constexpr std::int64_t kMaxSpectra_bytes = 4 << 20;
 // The same for a group's filters.
 constexpr std::int64_t kMaxGroup_bytes = 3 << 19;
 
-// Measured shares of peak of the transforms, in nominal operations, and of the product, in multiply-adds.
+// Measured shares of peak: of the transforms, in nominal operations and from cache, and of the product, in
+// multiply-adds.
 constexpr double kTransformEfficiency = 0.45;
-constexpr double kProductEfficiency = 0.8;
+constexpr double kProductEfficiency = 0.88;
+
+// Bytes that stream during one multiply-add of vectors, from memory and from the last level of cache.
+constexpr double kMemoryBytes = 4;
+constexpr double kCacheBytes = 14;
+constexpr std::int64_t kCached_bytes = 16 << 20;
 
 std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 std::int64_t even(std::int64_t a) { return (a + 1) / 2 * 2; }
@@ -63,8 +69,8 @@ void lay_out(ConvFftPlan& p) {
   p.filter_step = spread(p.chunk_blocks * channels * p.filter_rows * 2 * l);
   p.bias = p.filters + v * p.filter_step;
   p.spectra = p.bias + spread(p.out_blocks * l);
-  p.in_step = spread(tiles * p.in_blocks * 3 * l);
-  p.second_step = spread(p.group_blocks * (weights ? tiles : channels) * 3 * l);
+  p.in_step = spread(tiles * p.in_blocks * 2 * l);
+  p.second_step = spread(p.group_blocks * (weights ? tiles : channels) * 2 * l);
   p.product_step = spread(p.group_blocks * (weights ? channels : tiles) * 2 * l);
   p.second = u * p.in_step;
   p.product = p.second + u * p.second_step;
@@ -72,31 +78,34 @@ void lay_out(ConvFftPlan& p) {
   p.floats = p.spectra + p.threads * p.thread_step;
 }
 
-// Multiply-adds of all passes over the chunks.
-double count_cycles(const ConvFftPlan& p) {
+// Fills in the work of all passes over the chunks.
+void count_work(ConvFftPlan& p) {
   const FftAxis &rows = p.shape.rows, &columns = p.shape.columns;
-  const bool weights = p.shape.pass == Pass::backward_weights;
-  const double image_tiles = static_cast<double>(p.shape.images * p.tiles());
+  const double tiles = static_cast<double>(p.shape.images * p.tiles());
   const double filters = static_cast<double>(p.out_blocks * p.shape.in_channels);
-  const double in_maps = image_tiles * static_cast<double>(p.in_blocks);
-  const double out_maps = image_tiles * static_cast<double>(p.out_blocks);
-  const double in_passes = static_cast<double>(ceil_div(p.out_blocks, p.chunk_blocks));
+  const double in_maps = tiles * static_cast<double>(p.in_blocks * ceil_div(p.out_blocks, p.chunk_blocks));
+  const double out_maps = tiles * static_cast<double>(p.out_blocks);
   const double filter_passes = static_cast<double>(ceil_div(p.shape.images, p.chunk_images));
-  const auto pairs = [](std::int64_t count) { return static_cast<double>(even(count) / 2); };
-  // Mean rows of a tile, without those that are padding.
-  const double in_pairs =
-      std::min(pairs(p.in_rows), static_cast<double>(rows.input + (rows.tiles - 1) * (rows.filter - 1)) /
-                                         static_cast<double>(2 * rows.tiles) +
-                                     0.5);
-  const double row_lines =
-      in_passes * in_maps * in_pairs + out_maps * pairs(rows.tile) + filters * pairs(rows.filter);
-  const double column_lines =
-      static_cast<double>(p.frequencies()) * (in_passes * in_maps + out_maps + filter_passes * filters);
-  const double products = image_tiles * filters * 3 * p.frequencies() * rows.points;
-  const double second_rows =
-      weights ? 1 : static_cast<double>(std::min<std::int64_t>(4, p.chunk_images * p.tiles())) / 4;
-  return row_lines * line_cycles(columns.points) * 1.15 + column_lines * line_cycles(rows.points) +
-         products / (kProductEfficiency * std::sqrt(second_rows));
+  // The rows of a tile that are not padding, in the mean over all tiles.
+  const double given = static_cast<double>(rows.input + (rows.tiles - 1) * (rows.filter - 1)) /
+                       static_cast<double>(rows.tiles);
+  const double in_rows = std::min(given + 1, static_cast<double>(p.in_rows));
+  const double lines = in_maps * in_rows + out_maps * static_cast<double>(p.out_rows) +
+                       filters * static_cast<double>(p.filter_rows);
+  const double column_lines = p.frequencies() * (in_maps + out_maps + filter_passes * filters);
+  const double products = tiles * filters * 3 * p.frequencies() * rows.points;
+  // Few rows of a register tile leave its latencies bare.
+  const double tile_rows = p.shape.pass == Pass::backward_weights
+                               ? 4
+                               : std::min<double>(4, static_cast<double>(p.chunk_images * p.tiles()));
+  p.multiply_adds = lines / 2 * line_cycles(columns.points) * 1.15 + column_lines * line_cycles(rows.points) +
+                    products / (kProductEfficiency * std::sqrt(tile_rows / 4));
+  // Half-transformed arrays are written, for which a cache reads them first, and read.
+  p.bytes = lines * p.frequencies() * 3 * 2 * static_cast<double>(p.lanes) * 4;
+}
+
+double cycles(const ConvFftPlan& p) {
+  return p.multiply_adds + p.bytes / (p.workspace_bytes() > kCached_bytes ? kMemoryBytes : kCacheBytes);
 }
 
 // Chooses chunks and groups for given tiles; false if none fits.
@@ -107,7 +116,7 @@ bool choose_chunks(ConvFftPlan& p, std::int64_t max_bytes) {
   for (;;) {
     const std::int64_t tiles = p.chunk_images * p.tiles();
     const std::int64_t block_bytes =
-        p.shape.rows.points * (weights ? tiles : p.shape.in_channels) * 3 * p.lanes * 4;
+        p.shape.rows.points * (weights ? tiles : p.shape.in_channels) * 2 * p.lanes * 4;
     p.group_blocks = std::clamp<std::int64_t>(kMaxGroup_bytes / block_bytes,
                                               std::min<std::int64_t>(2, p.chunk_blocks), p.chunk_blocks);
     lay_out(p);
@@ -163,8 +172,8 @@ std::optional<ConvFftPlan> plan_conv_fft(const ConvGeometry& g, Pass pass, std::
       if (!cut(base.shape.columns, columns)) continue;
       ConvFftPlan plan = base;
       if (!choose_chunks(plan, max_workspace_bytes)) continue;
-      plan.cycles = count_cycles(plan);
-      if (!best || plan.cycles < best->cycles) best = plan;
+      count_work(plan);
+      if (!best || cycles(plan) < cycles(*best)) best = plan;
     }
   }
   return best;

@@ -63,7 +63,10 @@ struct ConvFftPlan {
   std::int64_t product = 0, product_step = 0;
   std::int64_t bias = 0;  // out_blocks L
   std::int64_t floats = 0;
-  double cycles = 0;  // predicted, in multiply-adds of one thread's vector unit
+  // Predicted work of one call, of all threads: vector multiply-adds, at the rate of peak, and bytes between
+  // passes.
+  double multiply_adds = 0;
+  double bytes = 0;
 
   std::int64_t tiles() const { return shape.rows.tiles * shape.columns.tiles; }  // of an image
   int frequencies() const { return shape.columns.points / 2 + 1; }

@@ -28,7 +28,7 @@ HWY_INLINE void load_planes(Planes<kBlocks>& b, const float* from, std::int64_t 
                             std::integer_sequence<int, kB...>) {
   const F d;
   ((b.re[kB] = hn::Load(d, from + kB * step), b.im[kB] = hn::Load(d, from + kB * step + kLanes),
-    b.third[kB] = hn::Load(d, from + kB * step + 2 * kLanes)),
+    b.third[kB] = hn::Sub(b.re[kB], b.im[kB])),
    ...);
 }
 
@@ -42,12 +42,12 @@ template <int kBlocks, int... kB>
 HWY_INLINE void add_term(RowSums<kBlocks>& row, const Planes<kBlocks>& b, const float* a,
                          std::integer_sequence<int, kB...>) {
   const F d;
-  const V re = hn::Set(d, a[0]);
+  V re = hn::Set(d, a[0]);
   ((row.sum[0][kB] = hn::MulAdd(re, b.re[kB], row.sum[0][kB])), ...);
   const V im = hn::Set(d, a[kLanes]);
   ((row.sum[1][kB] = hn::MulAdd(im, b.im[kB], row.sum[1][kB])), ...);
-  const V third = hn::Set(d, a[2 * kLanes]);
-  ((row.sum[2][kB] = hn::MulAdd(third, b.third[kB], row.sum[2][kB])), ...);
+  re = hn::Add(re, im);
+  ((row.sum[2][kB] = hn::MulAdd(re, b.third[kB], row.sum[2][kB])), ...);
 }
 
 template <int kBlocks, int... kB>

@@ -6,9 +6,8 @@
 namespace convoy::kernels::cpu {
 
 // out[row][block] = sum over terms of a[row][term] conj(b[term][block]); steps are in floats. a[row][term] is
-// a scalar: its real part at the address, its imaginary part and the sum of both one and two vectors of L
-// floats behind. b[term][block] is a vector of L channels with its real part, its imaginary part and their
-// difference (real less imaginary) so, and out[row][block] one with real and imaginary part.
+// a scalar whose imaginary part lies a vector of L floats behind its real part; b[term][block] and
+// out[row][block] are vectors of L channels, likewise.
 struct ComplexProduct {
   std::int64_t rows = 0, terms = 0, blocks = 0;
   std::int64_t a_row = 0, a_term = 0;

@@ -14,46 +14,66 @@ namespace HWY_NAMESPACE {
 
 #if HWY_TARGET <= HWY_AVX2
 
+// Asks for what the next call or turn will touch: steps between frequencies are too long for the processor to
+// guess.
+template <int kVectors>
+HWY_INLINE void prefetch_lines(const float* at) {
+  for (int i = 0; i < kVectors * kLanes; i += 16) __builtin_prefetch(at + i);
+}
+
 // Two real rows a and b, transformed as z = a + i b: A = Z[v] + conj Z[-v], B = -i (Z[v] - conj Z[-v]), both
 // doubled.
 template <int kN>
-HWY_INLINE void split_rows(const float* z, float* to, std::int64_t frequency_step) {
+HWY_INLINE void split_pair(const float* z, int v, float* to) {
   const F d;
-  for (int v = 0; v <= kN / 2; ++v, to += frequency_step) {
-    const float *p = z + 2 * kLanes * v, *m = z + 2 * kLanes * (v == 0 ? 0 : kN - v);
-    const V pr = hn::Load(d, p), pi = hn::Load(d, p + kLanes);
-    const V mr = hn::Load(d, m), mi = hn::Load(d, m + kLanes);
-    hn::Store(hn::Add(pr, mr), d, to);
-    hn::Store(hn::Sub(pi, mi), d, to + kLanes);
-    hn::Store(hn::Add(pi, mi), d, to + 2 * kLanes);
-    hn::Store(hn::Sub(mr, pr), d, to + 3 * kLanes);
-  }
+  const float *p = z + 2 * kLanes * v, *m = z + 2 * kLanes * (v == 0 ? 0 : kN - v);
+  const V pr = hn::Load(d, p), pi = hn::Load(d, p + kLanes);
+  const V mr = hn::Load(d, m), mi = hn::Load(d, m + kLanes);
+  hn::Store(hn::Add(pr, mr), d, to);
+  hn::Store(hn::Sub(pi, mi), d, to + kLanes);
+  hn::Store(hn::Add(pi, mi), d, to + 2 * kLanes);
+  hn::Store(hn::Sub(mr, pr), d, to + 3 * kLanes);
 }
 
+// Rows `row` and, if there is one, the next, to z.
 template <int kA, int kB>
-void rows_forward(const FftRows& rows) {
-  constexpr int kN = kA * kB;
+HWY_INLINE void transform_pair(const FftRows& rows, int row, const float* zero, float* z, float* scratch) {
   const F d;
-  HWY_ALIGN float z[2 * kN * kLanes], scratch[2 * kN * kLanes], zero[kLanes];
-  hn::Store(hn::Zero(d), d, zero);
+  const bool paired = row + 1 < rows.rows;
+  const auto columns = static_cast<unsigned>(rows.columns);
+  const float* a = rows.x + row * rows.row_step;
+  const float* b = paired ? a + rows.row_step : zero;
+  const std::int64_t a_step = rows.column_step, b_step = paired ? a_step : 0;
+  const auto load = [&](int i, V& re, V& im) HWY_ATTR {
+    const int column = i - rows.first_column;
+    const bool given = static_cast<unsigned>(column) < columns;
+    re = given ? hn::Load(d, a + column * a_step) : hn::Zero(d);
+    im = given ? hn::Load(d, b + column * b_step) : hn::Zero(d);
+  };
   const auto store = [&](int k, V re, V im) HWY_ATTR {
     hn::Store(re, d, z + 2 * kLanes * k);
     hn::Store(im, d, z + 2 * kLanes * k + kLanes);
   };
-  const auto columns = static_cast<unsigned>(rows.columns);
-  for (int row = 0; row < rows.rows; row += 2) {
-    const bool paired = row + 1 < rows.rows;
-    const float* a = rows.x + row * rows.row_step;
-    const float* b = paired ? a + rows.row_step : zero;
-    const std::int64_t a_step = rows.column_step, b_step = paired ? a_step : 0;
-    const auto load = [&](int i, V& re, V& im) HWY_ATTR {
-      const int column = i - rows.first_column;
-      const bool given = static_cast<unsigned>(column) < columns;
-      re = given ? hn::Load(d, a + column * a_step) : hn::Zero(d);
-      im = given ? hn::Load(d, b + column * b_step) : hn::Zero(d);
-    };
-    LongDft<kA, kB, decltype(load), decltype(store)>{load, store, scratch}.run();
-    split_rows<kN>(z, rows.spectra + row * 2 * kLanes, rows.frequency_step);
+  LongDft<kA, kB, decltype(load), decltype(store)>{load, store, scratch}.run();
+}
+
+// Two pairs of rows at a time, so that each far frequency is visited half as often.
+template <int kA, int kB>
+void rows_forward(const FftRows& rows) {
+  constexpr int kN = kA * kB, kPair = 4 * kLanes;
+  const F d;
+  HWY_ALIGN float z[4 * kN * kLanes], scratch[2 * kN * kLanes], zero[kLanes];
+  hn::Store(hn::Zero(d), d, zero);
+  for (int row = 0; row < rows.rows; row += 4) {
+    const bool two = row + 2 < rows.rows;
+    transform_pair<kA, kB>(rows, row, zero, z, scratch);
+    if (two) transform_pair<kA, kB>(rows, row + 2, zero, z + 2 * kN * kLanes, scratch);
+    float* to = rows.spectra + row * 2 * kLanes;
+    for (int v = 0; v <= kN / 2; ++v, to += rows.frequency_step) {
+      split_pair<kN>(z, v, to);
+      if (two) split_pair<kN>(z + 2 * kN * kLanes, v, to + kPair);
+      prefetch_lines<8>(to + 2 * kPair);
+    }
   }
 }
 
@@ -62,8 +82,6 @@ void column_forward(const FftColumn& column) {
   const F d;
   HWY_ALIGN float scratch[2 * kA * kB * kLanes];
   const auto rows = static_cast<unsigned>(column.rows);
-  const V third = hn::Set(d, column.third);
-  const bool has_third = column.third != 0;
   const auto load = [&](int i, V& re, V& im) HWY_ATTR {
     const int row = i - column.first_row;
     const bool given = static_cast<unsigned>(row) < rows;
@@ -75,7 +93,7 @@ void column_forward(const FftColumn& column) {
     float* to = column.spectrum + k * column.frequency_step;
     hn::Store(re, d, to);
     hn::Store(im, d, to + kLanes);
-    if (has_third) hn::Store(hn::MulAdd(im, third, re), d, to + 2 * kLanes);
+    prefetch_lines<2>(to + 2 * kLanes);
   };
   LongDft<kA, kB, decltype(load), decltype(store)>{load, store, scratch}.run();
 }
@@ -89,6 +107,7 @@ void column_inverse(const InverseFftColumn& column) {
     const float* from = column.spectrum + i * column.frequency_step;
     im = hn::Load(d, from);
     re = hn::Load(d, from + kLanes);
+    prefetch_lines<2>(from + 2 * kLanes);
   };
   const auto store = [&](int k, V re, V im) HWY_ATTR {
     if (k >= column.rows) return;
@@ -120,6 +139,7 @@ void rows_inverse(const InverseFftRows& rows) {
       const float* from = spectra + (mirrored ? kN - i : i) * rows.frequency_step;
       const V ar = hn::Load(d, from), ai = hn::Load(d, from + kLanes);
       const V br = hn::Load(d, from + 2 * kLanes), bi = hn::Load(d, from + 3 * kLanes);
+      if (!mirrored) prefetch_lines<4>(from + 4 * kLanes);
       im = mirrored ? hn::Add(ar, bi) : hn::Sub(ar, bi);
       re = mirrored ? hn::Sub(br, ai) : hn::Add(br, ai);
     };

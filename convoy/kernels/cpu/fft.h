@@ -31,9 +31,8 @@ struct FftColumn {
   const float* column = nullptr;  // [row][re, im][L]
   int rows = 0;                   // that are given
   int first_row = 0;              // the row of the tile that the first given one is
-  float* spectrum = nullptr;      // [frequency]: re, im and, where third is not 0, re + third im
+  float* spectrum = nullptr;      // [frequency][re, im][L]
   std::int64_t frequency_step = 0;
-  float third = 0;
 };
 
 // The way back of FftColumn: the first `rows` rows.
