@@ -253,6 +253,13 @@ std::vector<TestCase> random_convolutions(std::uint64_t seed) {
                                     {"has_bias", pick(0, 1)}},
                      .inputs = {{pick(1, 3), s.c, s.r + pick(0, 9), s.r + pick(0, 9)}}});
   }
+  // Enough samples for the algorithms that work in blocks of samples.
+  cases.push_back({.kind = &layers::kConv,
+                   .attributes = {{"output_channels", pick(1, 9)},
+                                  {"kernel_shape", Ints{pick(1, 5), pick(1, 5)}},
+                                  {"strides", Ints{pick(1, 3), pick(1, 3)}},
+                                  {"pads", Ints{pick(0, 2), pick(0, 2), pick(0, 2), pick(0, 2)}}},
+                   .inputs = {{pick(8, 20), pick(1, 7), pick(5, 9), pick(5, 9)}}});
   return cases;
 }
 
