@@ -217,7 +217,9 @@ TEST(ConvDirectAxis, EveryTileStartsAndEndsOnce) {
       for (const TileStep& step : tile_steps(axis, 3))
         for (std::int64_t i = step.begin; i < step.begin + step.width * step.runs; ++i) {
           const auto at = static_cast<std::size_t>(i);
-          if (step.first) EXPECT_EQ(starts[at]++, 0);
+          if (step.first) {
+            EXPECT_EQ(starts[at]++, 0);
+          }
           EXPECT_EQ(starts[at], 1) << "summed before it is started";
           EXPECT_EQ(ends[at], 0) << "summed behind its end";
           if (step.last) ++ends[at];
