@@ -37,29 +37,43 @@ HWY_INLINE void point_at(const float** w, const float* first, std::int64_t step,
 }
 
 template <int... kQ>
-HWY_INLINE void finish_output(const V* HWY_RESTRICT acc, const BatchTile& t, int o,
-                              std::integer_sequence<int, kQ...>) {
+HWY_INLINE void fill(V* HWY_RESTRICT acc, V value, std::integer_sequence<int, kQ...>) {
+  ((acc[kQ] = value), ...);
+}
+
+// The sums begin with the bias.
+template <int kQ, int... kO>
+HWY_INLINE void start(V* HWY_RESTRICT acc, const float* bias, std::integer_sequence<int, kO...>) {
   const F d;
-  const V bias = t.bias != nullptr ? hn::Set(d, t.bias[o]) : hn::Zero(d);
-  const auto used = hn::FirstN(d, static_cast<std::size_t>(t.samples));
-  float* out = t.out + o * t.out_output;
-  const auto finished = [&](V v) HWY_ATTR {
-    v = hn::Add(v, bias);
-    if (t.relu) v = hn::IfThenZeroElse(hn::Le(v, hn::Zero(d)), v);
-    return hn::IfThenElseZero(used, v);
-  };
-  (hn::Store(finished(acc[kQ]), d, out + kQ * t.out_step), ...);
+  if (bias == nullptr)
+    clear(acc, Indices<kQ * sizeof...(kO)>{});
+  else
+    (fill(acc + kO * kQ, hn::Set(d, bias[kO]), Indices<kQ>{}), ...);
+}
+
+// The maximum of zero and NaN is NaN in this order of operands, as x86 has it.
+template <int... kI>
+HWY_INLINE void rectify(V* HWY_RESTRICT acc, std::integer_sequence<int, kI...>) {
+  ((acc[kI] = hn::Max(hn::Zero(F()), acc[kI])), ...);
+}
+
+template <int... kI>
+HWY_INLINE void clear_padding(V* HWY_RESTRICT acc, std::int64_t samples, std::integer_sequence<int, kI...>) {
+  const auto used = hn::FirstN(F(), static_cast<std::size_t>(samples));
+  ((acc[kI] = hn::IfThenElseZero(used, acc[kI])), ...);
 }
 
 template <int kQ, int... kO>
-HWY_INLINE void finish(const V* HWY_RESTRICT acc, const BatchTile& t, std::integer_sequence<int, kO...>) {
-  (finish_output(acc + kO * kQ, t, kO, Indices<kQ>{}), ...);
+HWY_INLINE void finish(V* HWY_RESTRICT acc, const BatchTile& t, std::integer_sequence<int, kO...>) {
+  if (t.relu) rectify(acc, Indices<kQ * sizeof...(kO)>{});
+  if (t.samples < kLanes) clear_padding(acc, t.samples, Indices<kQ * sizeof...(kO)>{});
+  (store_strided(acc + kO * kQ, t.out + kO * t.out_output, t.out_step, Indices<kQ>{}), ...);
 }
 
 template <int kO, int kQ>
 HWY_NOINLINE void correlate(const BatchTile& t) {
   V acc[kO * kQ];
-  clear(acc, Indices<kO * kQ>{});
+  start<kQ>(acc, t.bias, Indices<kO>{});
   const float* w[kO];
   point_at(w, t.w, t.w_output, Indices<kO>{});
   const std::int64_t in_step = t.in_step, in_tap = t.in_tap, w_tap = t.w_tap;

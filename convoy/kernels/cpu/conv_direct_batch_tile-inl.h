@@ -47,6 +47,12 @@ HWY_INLINE void load_strided(V* HWY_RESTRICT v, const float* at, std::int64_t st
 }
 
 template <int... kI>
+HWY_INLINE void store_strided(const V* HWY_RESTRICT v, float* to, std::int64_t step,
+                              std::integer_sequence<int, kI...>) {
+  (hn::Store(v[kI], F(), to + kI * step), ...);
+}
+
+template <int... kI>
 HWY_INLINE void multiply_add(V* HWY_RESTRICT acc, V factor, const V* HWY_RESTRICT v,
                              std::integer_sequence<int, kI...>) {
   ((acc[kI] = hn::MulAdd(factor, v[kI], acc[kI])), ...);

@@ -34,12 +34,6 @@ HWY_INLINE void load_sums(V* HWY_RESTRICT acc, const BatchWeightsTile& t, std::i
   (load_strided(acc + kO * kT, t.sums + kO * t.sums_output, t.sums_tap, Indices<kT>{}), ...);
 }
 
-template <int... kT>
-HWY_INLINE void store_strided(const V* HWY_RESTRICT v, float* to, std::int64_t step,
-                              std::integer_sequence<int, kT...>) {
-  (hn::Store(v[kT], F(), to + kT * step), ...);
-}
-
 template <int kT, int... kO>
 HWY_INLINE void store_sums(const V* HWY_RESTRICT acc, const BatchWeightsTile& t,
                            std::integer_sequence<int, kO...>) {

@@ -83,7 +83,8 @@ Cut cut(const ConvGeometry& g, std::int64_t lanes, std::int64_t threads) {
   c.k_parts =
       ceil_div(g.k_per_group(), HWY_DYNAMIC_DISPATCH(outputs_beside_taps)(ceil_div(c.taps, c.tap_parts)));
   const std::int64_t outputs = ceil_div(g.k_per_group(), c.k_parts);
-  constexpr std::int64_t kUnit_bytes = 28 << 10;  // of x and dy: most of a 32 KB L1
+  constexpr std::int64_t kUnit_bytes =
+      56 << 10;  // of x and dy: a part of L2, as dy is read once for each row of taps
   const std::int64_t row_bytes = (outputs * g.q + g.w * std::min(g.stride_h, g.r)) * lanes * kFloat_bytes;
   c.unit_rows = ceil_div(g.p, ceil_div(g.p, std::max<std::int64_t>(1, kUnit_bytes / row_bytes)));
   const std::int64_t parts = g.groups * c.k_parts;
