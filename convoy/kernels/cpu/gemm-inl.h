@@ -20,6 +20,9 @@
 #define CONVOY_UNROLL _Pragma("GCC unroll 32")
 #endif
 
+#ifndef CONVOY_PREFETCH
+#define CONVOY_PREFETCH 3
+#endif
 HWY_BEFORE_NAMESPACE();
 namespace convoy::kernels::cpu {
 namespace HWY_NAMESPACE {
@@ -40,6 +43,7 @@ struct TilePlace {
   const float* b;
   float* c;
   std::int64_t column;  // its first
+  const float* next;    // what the tile that follows reads first, to be fetched meanwhile
 };
 
 template <int kRows, int kPanels>
@@ -105,24 +109,40 @@ HWY_INLINE void store_tile(PanelTag d, const PanelProduct& p, const TilePlace& a
       hn::StoreU(sums[i][v], d, at.c + i * p.c_row_stride + v * p.c_panel_stride);
 }
 
+// Fetches into the second cache what the next tile reads of one block of steps: a line a row, or a step.
+template <int kLines, std::int64_t kLine>
+HWY_INLINE void prefetch_block(const float* next) {
+  CONVOY_UNROLL for (int i = 0; i < kLines; ++i) __builtin_prefetch(next + i * kLine, 0, CONVOY_PREFETCH);
+}
+
 // One register tile of c: the whole depth, then the epilogue.
 template <int kRows, int kPanels, bool kTransposed>
 HWY_NOINLINE void multiply_tile(const PanelProduct& p, const TilePlace& at) {
   const PanelTag d;
   constexpr std::int64_t kStep = kTransposed ? kPanelLanes : 1;  // of `a` with t
   constexpr std::int64_t kUnroll = 4;
+  constexpr int kLines = kTransposed ? kUnroll : (kRows + 3) / 4;
   TileSums<kRows, kPanels> sums;
   CONVOY_UNROLL for (int i = 0; i < kRows; ++i) CONVOY_UNROLL for (int v = 0; v < kPanels; ++v) sums[i][v] =
       hn::Zero(d);
   const std::int64_t panel_stride = p.b_panel_stride, blocks = p.depth / kPanelLanes;
-  const float* a = at.a;
-  for (std::int64_t block = 0; block < blocks; ++block, a += p.a_block_stride) {
+  const float *a = at.a, *next = at.next;
+  int row_to_fetch = 0;  // of c
+  for (std::int64_t block = 0; block < blocks; ++block, a += p.a_block_stride, next += p.a_block_stride) {
     const float* b = at.b + (p.b_blocks != nullptr ? p.b_blocks[block] : block * kPanelLanes * kPanelLanes);
-    const float* row = a;
-    for (std::int64_t t = 0; t < kPanelLanes;
-         t += kUnroll, row += kUnroll * kStep, b += kUnroll * kPanelLanes)
+    const float *row = a, *next_row = next;
+    for (std::int64_t t = 0; t < kPanelLanes; t += kUnroll) {
+      prefetch_block<kLines, kPanelLanes>(next_row);
+      if (row_to_fetch < kRows) {
+        float* c = at.c + row_to_fetch++ * p.c_row_stride;
+        CONVOY_UNROLL for (int v = 0; v < kPanels; ++v) __builtin_prefetch(c + v * p.c_panel_stride, 1, 3);
+      }
       CONVOY_UNROLL for (int u = 0; u < kUnroll; ++u)
           add_step<kRows, kPanels, kTransposed>(d, row + u * kStep, b + u * kPanelLanes, panel_stride, sums);
+      row += kUnroll * kStep;
+      b += kUnroll * kPanelLanes;
+      next_row += kLines * kPanelLanes;
+    }
   }
   const std::int64_t rest = p.depth - blocks * kPanelLanes;
   if (rest > 0) {
@@ -140,16 +160,10 @@ constexpr std::array<TileFunction, sizeof...(kRows)> tile_functions(std::integer
   return {multiply_tile<kRows + 1, kPanels, kTransposed>...};
 }
 
-// Calls body(first row, rows) for even pieces of at most kTileRows.
-template <class Body>
-HWY_INLINE void for_each_row_tile(std::int64_t rows, const Body& body) {
-  const std::int64_t tiles = (rows + kTileRows - 1) / kTileRows;
-  std::int64_t row = 0;
-  for (std::int64_t tile = 0; tile < tiles; ++tile) {
-    const std::int64_t count = (rows - row + tiles - tile - 1) / (tiles - tile);
-    body(row, count);
-    row += count;
-  }
+// Rows of tile `tile` of `tiles` even ones, from `row` on.
+HWY_INLINE std::int64_t tile_rows(std::int64_t rows, std::int64_t row, std::int64_t tiles,
+                                  std::int64_t tile) {
+  return (rows - row + tiles - tile - 1) / (tiles - tile);
 }
 
 template <bool kTransposed>
@@ -157,18 +171,27 @@ HWY_INLINE void multiply(const PanelProduct& p) {
   constexpr auto kSequence = std::make_integer_sequence<int, kTileRows>{};
   static constexpr auto kSingle = tile_functions<1, kTransposed>(kSequence);
   static constexpr auto kPair = tile_functions<2, kTransposed>(kSequence);
+  constexpr std::int64_t kRow = kTransposed ? 1 : kPanelLanes;  // of `a`
+  const std::int64_t tiles = (p.rows + kTileRows - 1) / kTileRows;
   for (std::int64_t panel = 0; panel < p.panels; panel += kTilePanels) {
-    const bool is_pair = panel + 1 < p.panels;
-    for (std::int64_t segment = 0; segment < p.segments; ++segment)
-      for_each_row_tile(p.rows, [&](std::int64_t row, std::int64_t count) {
-        const TilePlace at{
-            p.a + segment * p.a_segment_stride + row * (kTransposed ? 1 : kPanelLanes),
-            p.b + panel * p.b_panel_stride,
-            p.c + segment * p.c_segment_stride + row * p.c_row_stride + panel * p.c_panel_stride,
-            panel * kPanelLanes};
-        const auto index = static_cast<std::size_t>(count - 1);
-        (is_pair ? kPair[index] : kSingle[index])(p, at);
-      });
+    const auto& function = panel + 1 < p.panels ? kPair : kSingle;
+    for (std::int64_t segment = 0; segment < p.segments; ++segment) {
+      const float* a = p.a + segment * p.a_segment_stride;
+      const float* next_segment = segment + 1 < p.segments ? a + p.a_segment_stride : p.a;
+      float* c = p.c + segment * p.c_segment_stride + panel * p.c_panel_stride;
+      for (std::int64_t tile = 0, row = 0; tile < tiles; ++tile) {
+        const std::int64_t rows = tile_rows(p.rows, row, tiles, tile);
+        // The next tile's rows; transposed ones of a segment share their lines. Behind the last segment, the
+        // next panels: a transposed product streams them, and has as many tiles a segment as panels a pair.
+        const float* next = !kTransposed && tile + 1 < tiles ? a + (row + rows) * kRow : next_segment;
+        if (kTransposed && segment + 1 == p.segments && panel + kTilePanels + tile < p.panels)
+          next = p.b + (panel + kTilePanels + tile) * p.b_panel_stride;
+        function[static_cast<std::size_t>(rows - 1)](
+            p, {a + row * kRow, p.b + panel * p.b_panel_stride, c + row * p.c_row_stride, panel * kPanelLanes,
+                next});
+        row += rows;
+      }
+    }
   }
 }
 #endif  // HWY_TARGET <= HWY_AVX2
