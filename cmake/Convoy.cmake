@@ -68,6 +68,8 @@ function(convoy_test NAME)
   list(TRANSFORM ARG_DEPS PREPEND convoy_)
   target_link_libraries(${NAME} PRIVATE convoy_flags ${ARG_DEPS} ${ARG_LIBS} GTest::gtest_main)
   add_test(NAME ${NAME} COMMAND ${NAME} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  # Plans that no measurement of this machine has changed, and no time spent on measuring.
+  set_tests_properties(${NAME} PROPERTIES ENVIRONMENT CONVOY_TUNE=off)
   if(ARG_LONG)
     add_dependencies(convoy_long_tests ${NAME})
     set_tests_properties(${NAME} PROPERTIES LABELS long TIMEOUT 14400)

@@ -65,6 +65,7 @@ std::int64_t train_once(const io::TemporaryDirectory& folder, const Experiment& 
   config.config.offline = true;
   config.config.epochs = 1;
   config.config.threads = 1;
+  config.config.tune = "off";
   config.config.learning_rate = 0.001;
   config.config.output = folder.file("run");
   base::StopToken stop;

@@ -49,6 +49,7 @@ run::RunConfig make_config(const std::string& rule, double learning_rate) {
   config.train_size = kSteps * kBatch;
   config.batch = kBatch;
   config.threads = 1;
+  config.tune = "off";
   config.optimizer = rule;
   config.learning_rate = learning_rate;
   config.weight_decay = 5e-4;

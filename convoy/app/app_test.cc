@@ -26,7 +26,8 @@ struct Outcome {
 };
 
 Outcome run_with(const std::vector<std::string>& arguments, base::StopToken& stop,
-                 const std::map<std::string, std::string>& variables = {}) {
+                 std::map<std::string, std::string> variables = {}) {
+  variables.emplace("CONVOY_TUNE", "off");
   std::ostringstream out, err;
   Session session = {.out = out,
                      .err = err,
@@ -192,6 +193,98 @@ TEST(Doctor, PrintsTextAndJson) {
   EXPECT_NE(text.out.find("oneDNN"), std::string::npos);
   const io::Json findings = io::parse_json(run_with({"doctor", "--json"}).out, "stdout");
   EXPECT_GT(findings.find("findings")->as_array().size(), 10u);
+}
+
+TEST(BenchConv, PrintsTablesForEachDirection) {
+  const Outcome outcome = run_with({"bench", "conv", "--problem", "n1c16h6k16r3s1p1,n1c16h6k16r5s1p2",
+                                    "--threads", "1", "--repetitions", "1", "--seconds", "0", "--interval"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  for (const char* part :
+       {"n1c16h6k16r3s1p1  forward, 1 thread", "n1c16h6k16r5s1p2  backward_weights, 1 thread", "% of peak",
+        "workspace", "predicted", "95 % interval", "onednn", "✓", "backward_data, 1 thread  served"})
+    EXPECT_NE(outcome.out.find(part), std::string::npos) << part << "\n" << outcome.out;
+  EXPECT_NE(outcome.err.find("[6/6] n1c16h6k16r5s1p2 backward_weights, 1 thread, ETA"), std::string::npos)
+      << outcome.err;
+}
+
+TEST(BenchConv, PrintsLinesForPrograms) {
+  const std::vector<std::string> base = {"bench",   "conv",      "--problem", "n1c3h6k8r3s2p1", "--direction",
+                                         "forward", "--threads", "1",         "--refused"};
+  const auto with = [&](const char* format) {
+    std::vector<std::string> arguments = base;
+    arguments.emplace_back(format);
+    return run_with(arguments);
+  };
+  const Outcome json = with("--json");
+  ASSERT_EQ(json.status, 0) << json.err;
+  int winners = 0, measured = 0, lines = 0;
+  std::istringstream text(json.out);
+  for (std::string line; std::getline(text, line); ++lines) {
+    const io::Json object = io::parse_json(line, "stdout");
+    EXPECT_EQ(object.find("problem")->as_string(), "n1c3h6k8r3s2p1");
+    EXPECT_EQ(object.find("direction")->as_string(), "forward");
+    EXPECT_EQ(object.find("threads")->as_int64(), 1);
+    ASSERT_NE(object.find("algorithm"), nullptr);
+    if (object.find("refused") != nullptr) continue;
+    ++measured;
+    winners += object.find("winner")->as_bool();
+    for (const char* member : {"milliseconds", "gflops", "percent_of_peak"})
+      EXPECT_GT(object.find(member)->as_double(), 0) << member;
+    EXPECT_LT(object.find("error")->as_double(), 1e-5);
+    EXPECT_GE(object.find("workspace_bytes")->as_int64(), 0);
+  }
+  EXPECT_EQ(winners, 1);
+  EXPECT_GE(measured, 1);
+  const Outcome csv = with("--csv");
+  ASSERT_EQ(csv.status, 0) << csv.err;
+  EXPECT_TRUE(
+      csv.out.starts_with("problem,direction,algorithm,threads,milliseconds,gflops,percent_of_peak,error,"
+                          "workspace_bytes,winner"));
+  EXPECT_EQ(std::count(csv.out.begin(), csv.out.end(), '\n'), lines + 1);
+}
+
+TEST(BenchConv, DrawsTimeAgainstKernelSize) {
+  const io::TemporaryDirectory directory;
+  const std::string file = directory.file("sweep/chart.svg");
+  const Outcome outcome =
+      run_with({"bench", "conv", "--problem", "n1c16h8k16r3s1p1,n1c16h8k16r5s1p2", "--threads", "1",
+                "--repetitions", "1", "--seconds", "0", "--csv", "--svg", file});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const std::string text = io::read_file(file);
+  for (const char* part : {"<svg", "16 to 16 channels, 8x8, batch 1: backward_data, 1 thread", "kernel size",
+                           "onednn: ", "</svg>"})
+    EXPECT_NE(text.find(part), std::string::npos) << part;
+}
+
+TEST(BenchConv, MistakesAreOneLineThatSaysWhy) {
+  const std::string one = "n1c16h6k16r3s1p1";
+  const struct {
+    std::vector<std::string> arguments;
+    std::string part;
+  } mistakes[] = {
+      {{"bench"}, "needs conv"},
+      {{"bench", "pool"}, "unknown benchmark 'pool'"},
+      {{"bench", "conv"}, "needs --set NAME (convnet-benchmarks, alexnet"},
+      {{"bench", "conv", "--set", "vgg19"}, "did you mean 'vgg16'?"},
+      {{"bench", "conv", "--problem", "n1c1h4k1r7"}, "a window of 7 does not fit"},
+      {{"bench", "conv", "--problem", "n1c1h4"}, "'k' is missing"},
+      {{"bench", "conv", "--problem", one, "--algorithm", "onedn"}, "did you mean 'onednn'?"},
+      {{"bench", "conv", "--problem", "n1c16h6k16r5s2p1", "--algorithm", "onednn:winograd"},
+       "--algorithm onednn:winograd cannot serve n1c16h6k16r5s2p1 forward: "},
+      {{"bench", "conv", "--problem", one, "--direction", "backward"}, "--direction must be"},
+      {{"bench", "conv", "--problem", one, "--threads", "1,0"}, "not '0'"},
+      {{"bench", "conv", "--problem", one, "--repetitions", "0"}, "--repetitions must be"},
+      {{"bench", "conv", "--problem", one, "--seconds", "-1"}, "--seconds must be"},
+      {{"bench", "conv", "--problem", one, "--workspace-limit", "16X"}, "--workspace-limit must be"},
+      {{"bench", "conv", "--problem", one, "--json", "--csv"}, "exclude each other"},
+      {{"bench", "conv", "--problem", one, "--svg", "x.svg"}, "try --set kernel-sweep"},
+      {{"bench", "conv", "--set", "alexnet", "--svg", "x.svg"}, "two of the problems have 3x3 kernels"},
+      {{"bench", "conv", "--jsn"}, "did you mean --json?"},
+  };
+  for (const auto& [arguments, part] : mistakes) {
+    const std::string line = mistake(arguments);
+    EXPECT_NE(line.find(part), std::string::npos) << line;
+  }
 }
 
 std::vector<std::string> tiny_run(const std::string& output) {

@@ -36,7 +36,8 @@ class Parser {
     flags_ = {"--help"};
     for (const run::Setting& setting : run::settings())
       if (takes_setting(command, setting.section, setting.name))
-        add(flag_of(setting.name), setting.is_switch, true, line_.settings[std::string(setting.name)]);
+        add(flag_of(setting.name), setting.is_switch, true, line_.settings[std::string(setting.name)],
+            setting.is_list);
     for (const OptionSpec& option : command.options)
       add(flag_of(option.name), option.value.empty(), false, line_.options[std::string(option.name)]);
   }
@@ -64,11 +65,14 @@ class Parser {
   }
 
  private:
-  void add(const std::string& flag, bool is_switch, bool has_opposite, std::string& text) {
+  void add(const std::string& flag, bool is_switch, bool has_opposite, std::string& text,
+           bool is_list = false) {
     flags_.push_back(flag);
     if (!is_switch) {
       valued_.push_back(flag);
-      options_.emplace_back(&text, app_.add_option(flag, text)->take_last());
+      CLI::Option* option = app_.add_option(flag, text);
+      options_.emplace_back(&text, is_list ? option->join() : option->take_last());
+      if (is_list) lists_.push_back(&text);
       return;
     }
     std::string names = flag + "{true}";
@@ -99,6 +103,7 @@ class Parser {
       line_.action = CommandLine::Action::help;
       return;
     }
+    for (std::string* list : lists_) std::replace(list->begin(), list->end(), '\n', ',');  // as CLI11 joins
     for (const auto& [text, option] : options_)
       if (option->count() == 0) forget(text);
     for (const std::string& extra : app_.remaining()) {
@@ -134,6 +139,7 @@ class Parser {
   std::vector<std::string> flags_;   // all
   std::vector<std::string> valued_;  // those that need a value
   std::vector<std::pair<std::string*, CLI::Option*>> options_;
+  std::vector<std::string*> lists_;
 };
 
 }  // namespace

@@ -31,7 +31,8 @@ struct CommandLine {
   int integer(std::string_view option, int otherwise, int low, int high) const;
 };
 
-// Reads the arguments, the program's name left out. A setting that is given twice has its last text. Throws
+// Reads the arguments, the program's name left out. A setting that is given twice has its last text,
+// a list all of them. Throws
 // UsageError, which names the flag or command at fault, the nearest known one, and the help to see.
 CommandLine parse_command_line(const std::vector<std::string>& arguments);
 

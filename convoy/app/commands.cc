@@ -6,8 +6,8 @@
 namespace convoy::app {
 
 std::span<const Command> commands() {
-  static const std::array kCommands = {train_command(),   eval_command(),  predict_command(),
-                                       inspect_command(), bench_command(), doctor_command()};
+  static const std::array kCommands = {train_command(), eval_command(),  predict_command(), inspect_command(),
+                                       tune_command(),  bench_command(), doctor_command()};
   return kCommands;
 }
 

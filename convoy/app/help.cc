@@ -24,6 +24,8 @@ std::string_view value_name(run::ValueType type) {
       return "X";
     case run::ValueType::text:
       return "TEXT";
+    case run::ValueType::size:
+      return "SIZE";
     case run::ValueType::boolean:
       break;
   }

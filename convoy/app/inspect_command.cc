@@ -13,14 +13,15 @@
 namespace convoy::app {
 namespace {
 
-constexpr std::array<std::string_view, 6> kParts = {"graph", "layers",  "memory",
-                                                    "plan",  "program", "summary"};
+constexpr std::array<std::string_view, 7> kParts = {"algorithms", "graph",   "layers", "memory",
+                                                    "plan",       "program", "summary"};
 
 int run_inspect(const CommandLine& line, Session& session) {
   const std::string part = line.text("only", "");
   if (line.has("only") && std::find(kParts.begin(), kParts.end(), part) == kParts.end())
-    throw base::UsageError(base::str("--only must be graph, layers, memory, plan, program or summary, not '",
-                                     part, "'", run::suggestion(part, {kParts.begin(), kParts.end()})));
+    throw base::UsageError(
+        base::str("--only must be algorithms, graph, layers, memory, plan, program or summary, not '", part,
+                  "'", run::suggestion(part, {kParts.begin(), kParts.end()})));
   std::map<std::string, std::string> settings = line.settings;
   if (!line.arguments.empty() && !settings.emplace("model", line.arguments[0]).second)
     throw base::UsageError("the model is given twice: as an argument and with --model");
@@ -50,11 +51,13 @@ std::string_view example() {
 Command inspect_command() {
   static constexpr OptionSpec kOptions[] = {
       {"json", "", "print everything as one JSON object"},
-      {"only", "PART", "print one part: graph, layers, memory, plan, program or summary"},
+      {"only", "PART", "print one part: algorithms, graph, layers, memory, plan, program or summary"},
       {"config", "FILE", "read settings from a TOML file"},
   };
-  static constexpr std::string_view kSettings[] = {"model",  "data",    "batch", "optimizer",   "threads",
-                                                   "layout", "kernels", "fuse",  "share_memory"};
+  static constexpr std::string_view kSettings[] = {
+      "model",  "data",    "batch",          "optimizer",       "threads",
+      "layout", "kernels", "conv_algorithm", "workspace_limit", "error_limit",
+      "tune",   "fuse",    "share_memory"};
   return {.name = "inspect",
           .summary = "print a model: layers, shapes, work, training memory, plan and program",
           .arguments = "[MODEL]",

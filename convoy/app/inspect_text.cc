@@ -62,6 +62,16 @@ std::string time(const run::InspectReport& report) {
                      compact(rate));
 }
 
+std::string algorithms(const run::InspectReport& report) {
+  std::string out = report.algorithms.empty() ? "" : "\nconvolutions:\n";
+  for (const std::string& line : run::algorithm_lines(report.algorithms)) out += "  " + line + "\n";
+  out += "\nlayouts:";
+  for (const run::FamilyReport& family : report.families)
+    out += fmt::format("{} {} {} a step", &family == report.families.data() ? "" : ",", family.name,
+                       report::duration(family.seconds));
+  return out + "\n";
+}
+
 // Equal reasons once, with the number of passes that they hold for.
 std::string passed_over(const run::InspectReport& report) {
   std::vector<std::pair<std::string, int>> reasons;
@@ -93,6 +103,21 @@ io::Json layer_json(const run::LayerReport& layer) {
                            {"output_bytes", layer.output_bytes}});
 }
 
+io::Json algorithm_json(const run::AlgorithmReport& algorithm) {
+  io::Json others = io::Json::array();
+  for (const run::OtherAlgorithm& other : algorithm.others)
+    others.append(io::Json::object({{"kernel", other.kernel},
+                                    {"reason", other.reason},
+                                    {"seconds", other.seconds > 0 ? io::Json(other.seconds) : io::Json()},
+                                    {"measured", other.measured}}));
+  return io::Json::object({{"layer", algorithm.layer},
+                           {"direction", algorithm.direction},
+                           {"kernel", algorithm.kernel},
+                           {"seconds", algorithm.seconds},
+                           {"measured", algorithm.measured},
+                           {"others", others}});
+}
+
 io::Json memory_json(const run::MemoryReport& memory) {
   return io::Json::object({{"data_bytes", memory.data},
                            {"weights_bytes", memory.weights},
@@ -114,14 +139,20 @@ std::string inspection_text(const run::InspectReport& report, std::string_view p
   if (part == "plan") return report.plan_text;
   if (part == "program") return report.program_text;
   std::string out = head(report) + "\n" + layers(report) + "\n" + memory(report) + "\n" + time(report);
+  if (part == "algorithms") return algorithms(report);
   if (part == "summary") return out;
-  out += passed_over(report);
+  out += algorithms(report) + passed_over(report);
   return out + "\nplan:\n" + report.plan_text + "\nprogram:\n" + report.program_text;
 }
 
 io::Json inspection_json(const run::InspectReport& report) {
   io::Json layers = io::Json::array();
   for (const run::LayerReport& layer : report.layers) layers.append(layer_json(layer));
+  io::Json algorithms = io::Json::array();
+  for (const run::AlgorithmReport& algorithm : report.algorithms)
+    algorithms.append(algorithm_json(algorithm));
+  io::Json families = io::Json::object();
+  for (const run::FamilyReport& family : report.families) families.set(family.name, family.seconds);
   io::Json passed_over = io::Json::array();
   for (const std::string& reason : report.passed_over) passed_over.append(reason);
   return io::Json::object({{"model", report.model},
@@ -136,6 +167,8 @@ io::Json inspection_json(const run::InspectReport& report) {
                            {"graph", report.graph_text},
                            {"plan", report.plan_text},
                            {"program", report.program_text},
+                           {"algorithms", algorithms},
+                           {"layout_seconds", families},
                            {"passed_over", passed_over}});
 }
 

@@ -10,8 +10,8 @@
 namespace convoy::app {
 
 // Layers with shapes, parameters and work; memory by part; the predicted step. One of these parts, or plan,
-// program or graph alone, where `part` names it; all but the graph where it is empty; a summary without
-// plan and program for "summary".
+// algorithms, program or graph alone, where `part` names it; all but the graph where it is empty; a summary
+// without plan and program for "summary".
 std::string inspection_text(const run::InspectReport& report, std::string_view part);
 
 io::Json inspection_json(const run::InspectReport& report);

@@ -18,7 +18,7 @@ std::string model_summary(const run::Prelude& prelude) {
                      thousands(prelude.parameters), thousands(prelude.macs));
 }
 
-TrainView::TrainView(Session& session, bool quiet) : session_(session), quiet_(quiet) {
+TrainView::TrainView(Session& session, bool quiet) : session_(session), quiet_(quiet), tuning_(session) {
   base::set_log_sink([this](base::LogLevel level, const std::string& line) {
     print(fmt::format("convoy: {}{}", level == base::LogLevel::warning ? "warning: " : "", line));
   });
@@ -27,7 +27,12 @@ TrainView::TrainView(Session& session, bool quiet) : session_(session), quiet_(q
 TrainView::~TrainView() { base::set_log_sink(nullptr); }
 
 run::RunObserver TrainView::observer() {
-  return {.on_start = [this](const run::Prelude& prelude) { start(prelude); },
+  return {.on_tune =
+              [this](const tune::TuneProgress& progress, int threads) {
+                const std::lock_guard lock(mutex_);
+                if (!quiet_) tuning_.show(progress, threads);
+              },
+          .on_start = [this](const run::Prelude& prelude) { start(prelude); },
           .on_step = [this](const train::StepReport& report) { step(report); },
           .on_epoch = [this](const run::EpochReport& report) { epoch(report); }};
 }
@@ -46,6 +51,7 @@ void TrainView::start(const run::Prelude& prelude) {
                     thousands(prelude.train_size), thousands(prelude.test_size),
                     thousands(prelude.steps_per_epoch), thousands(prelude.total_steps), prelude.threads,
                     prelude.threads == 1 ? "" : "s"));
+  for (const std::string& line : run::algorithm_lines(prelude.algorithms)) print("convoy: " + line);
   print("convoy: run directory " + prelude.run_directory);
   const std::lock_guard lock(mutex_);
   progress_ =
@@ -76,6 +82,7 @@ void TrainView::epoch(const run::EpochReport& report) {
 
 void TrainView::print(const std::string& line) {
   const std::lock_guard lock(mutex_);
+  tuning_.clear();
   if (progress_ != nullptr)
     progress_->print(line);
   else

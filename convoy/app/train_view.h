@@ -6,6 +6,7 @@
 #include <string>
 
 #include "convoy/app/session.h"
+#include "convoy/app/tune_view.h"
 #include "convoy/base/clock.h"
 #include "convoy/report/progress.h"
 #include "convoy/run/training.h"
@@ -15,8 +16,8 @@ namespace convoy::app {
 // "lenet5: 61,706 parameters, 416,520 multiply-accumulates an image"
 std::string model_summary(const run::Prelude& prelude);
 
-// Shows the prelude, progress and a line an epoch; log lines pass through it while it lives, so that they do
-// not run into the bar. One at a time in a process.
+// Shows how kernels are timed, the prelude, progress and a line an epoch; log lines pass through it while it
+// lives, so that they do not run into the bar. One at a time in a process.
 class TrainView {
  public:
   // `quiet`: notes and log lines only.
@@ -42,6 +43,7 @@ class TrainView {
   std::unique_ptr<base::Clock> clock_ = base::make_steady_clock();
   std::mutex mutex_;  // loaders may log while the run starts
   std::unique_ptr<report::Progress> progress_;
+  TuneView tuning_;
   run::Prelude prelude_;
 };
 

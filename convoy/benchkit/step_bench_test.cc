@@ -14,6 +14,7 @@ StepBenchConfig small_config() {
   config.run.model = "lenet5";
   config.run.batch = 4;
   config.run.learning_rate = 0.01;
+  config.run.tune = "off";
   return config;
 }
 

@@ -28,7 +28,32 @@ std::string known_algorithms(const kernels::Catalog& catalog) {
   return list;
 }
 
+// Sets `workspace_bytes` where that is what is wrong, else 0.
+base::Verdict judge(const PlanRequest& request, const KernelEntry& entry, const kernels::Problem& problem,
+                    std::int64_t& workspace_bytes) {
+  workspace_bytes = 0;
+  if (const base::Verdict verdict = entry.supports(problem); !verdict) return verdict;
+  const double direct = direct_error_growth(problem);
+  if (request.error_limit > 0 && direct > 0 && entry.error_growth != nullptr) {
+    const double times = entry.error_growth(problem) / direct;
+    if (times > request.error_limit * kSlack)
+      return base::Reason{base::str("its error bound is ", times, " times the direct sum's, the limit is ",
+                                    request.error_limit)};
+  }
+  if (request.workspace_limit_bytes == 0) return {};
+  const std::int64_t bytes = entry.make(problem)->traits().workspace_bytes;
+  if (bytes <= request.workspace_limit_bytes) return {};
+  workspace_bytes = bytes;
+  return base::Reason{
+      base::str("it needs ", bytes, " bytes of workspace, the limit is ", request.workspace_limit_bytes)};
+}
+
 }  // namespace
+
+base::Verdict admits(const PlanRequest& request, const KernelEntry& entry, const kernels::Problem& problem) {
+  std::int64_t workspace_bytes = 0;
+  return judge(request, entry, problem, workspace_bytes);
+}
 
 bool means(std::string_view asked, std::string_view entry) {
   return entry == asked || (entry.size() > asked.size() && entry.starts_with(asked) &&
@@ -49,6 +74,27 @@ double direct_error_growth(const kernels::Problem& problem) {
       break;
   }
   return kernels::sum_error_growth(static_cast<double>(y[0]) * static_cast<double>(y.count_from(2)));
+}
+
+std::vector<PassedOver> telling_refusals(const std::vector<Candidate>& candidates,
+                                         const std::vector<PassedOver>& refused) {
+  const auto entry_of = [](const PassedOver& passed) {
+    return std::string_view(passed.entry).substr(0, passed.entry.rfind('/'));
+  };
+  std::vector<PassedOver> kept;
+  for (const PassedOver& passed : refused) {
+    const std::string_view entry = entry_of(passed);
+    if (std::any_of(candidates.begin(), candidates.end(),
+                    [&](const Candidate& candidate) { return candidate.entry->name == entry; }))
+      continue;
+    const auto known = std::find_if(kept.begin(), kept.end(),
+                                    [&](const PassedOver& other) { return entry_of(other) == entry; });
+    if (known == kept.end())
+      kept.push_back(passed);
+    else if (passed.entry.ends_with("/blocked"))
+      *known = passed;
+  }
+  return kept;
 }
 
 // What one find() collects.
@@ -135,25 +181,6 @@ CandidateFinder::Asked CandidateFinder::asked(int index) const {
   return {};
 }
 
-base::Verdict CandidateFinder::judge(const KernelEntry& entry, const kernels::Problem& problem,
-                                     std::int64_t& workspace_bytes) const {
-  workspace_bytes = 0;
-  if (const base::Verdict verdict = entry.supports(problem); !verdict) return verdict;
-  const double direct = direct_error_growth(problem);
-  if (request_.error_limit > 0 && direct > 0 && entry.error_growth != nullptr) {
-    const double times = entry.error_growth(problem) / direct;
-    if (times > request_.error_limit * kSlack)
-      return base::Reason{base::str("its error bound is ", times, " times the direct sum's, the limit is ",
-                                    request_.error_limit)};
-  }
-  if (request_.workspace_limit_bytes == 0) return {};
-  const std::int64_t bytes = entry.make(problem)->traits().workspace_bytes;
-  if (bytes <= request_.workspace_limit_bytes) return {};
-  workspace_bytes = bytes;
-  return base::Reason{
-      base::str("it needs ", bytes, " bytes of workspace, the limit is ", request_.workspace_limit_bytes)};
-}
-
 std::vector<Candidate> CandidateFinder::admit(Search& search, LayoutFamily family,
                                               std::string_view asked) const {
   kernels::Problem problem = analysis_.problem(search.layer, search.pass);
@@ -163,7 +190,7 @@ std::vector<Candidate> CandidateFinder::admit(Search& search, LayoutFamily famil
     if (!serves(entry, problem.kind->op) || (!asked.empty() && !means(asked, entry.name))) continue;
     const Candidate candidate{&entry, family};
     std::int64_t workspace_bytes = 0;
-    const base::Verdict verdict = judge(entry, problem, workspace_bytes);
+    const base::Verdict verdict = judge(request_, entry, problem, workspace_bytes);
     if (verdict) {
       admitted.push_back(candidate);
       continue;
@@ -174,6 +201,20 @@ std::vector<Candidate> CandidateFinder::admit(Search& search, LayoutFamily famil
     search.smallest_bytes = workspace_bytes;
   }
   return admitted;
+}
+
+base::Result<AllCandidates> CandidateFinder::find_all(int index, Pass pass) const {
+  AllCandidates all;
+  std::vector<PassedOver> refused;
+  for (const LayoutFamily family : families()) {
+    const auto found = find(index, pass, family, refused);
+    if (!found) return found.reason();
+    for (const Candidate& candidate : *found)
+      if (std::find(all.candidates.begin(), all.candidates.end(), candidate) == all.candidates.end())
+        all.candidates.push_back(candidate);
+  }
+  all.refused = telling_refusals(all.candidates, refused);
+  return all;
 }
 
 base::Result<std::vector<Candidate>> CandidateFinder::find(int index, Pass pass, LayoutFamily family,

@@ -37,6 +37,21 @@ bool means(std::string_view asked, std::string_view entry);
 // what an error limit counts in. 0 for other operators, whose kernels all compute the same sums.
 double direct_error_growth(const kernels::Problem& problem);
 
+// Whether the entry supports the problem within the request's limits; if not, why.
+base::Verdict admits(const PlanRequest& request, const kernels::KernelEntry& entry,
+                     const kernels::Problem& problem);
+
+// Of the entries that none of the candidates is, one refusal each: that in blocked layouts, where the fast
+// algorithms work and the reason says most, if there is one.
+std::vector<PassedOver> telling_refusals(const std::vector<Candidate>& candidates,
+                                         const std::vector<PassedOver>& refused);
+
+// What may serve a pass in some family of layouts, and why the other entries may in none.
+struct AllCandidates {
+  std::vector<Candidate> candidates;
+  std::vector<PassedOver> refused;
+};
+
 // Answers for one graph, step and request. Borrows all three.
 class CandidateFinder {
  public:
@@ -54,6 +69,9 @@ class CandidateFinder {
   base::Result<std::vector<Candidate>> find(int layer, kernels::Pass pass, kernels::LayoutFamily family,
                                             std::vector<PassedOver>& passed_over) const;
 
+  // The same over all families(): every candidate once. Refuses where one family has none.
+  base::Result<AllCandidates> find_all(int layer, kernels::Pass pass) const;
+
   // The families of layouts that the request leaves open.
   std::vector<kernels::LayoutFamily> families() const;
 
@@ -68,8 +86,6 @@ class CandidateFinder {
   bool is_known(std::string_view op, std::string_view entry) const;
   base::Verdict check_layers(const std::map<std::string, std::string>& asked, const char* what) const;
   std::vector<Candidate> admit(Search& search, kernels::LayoutFamily family, std::string_view asked) const;
-  base::Verdict judge(const kernels::KernelEntry& entry, const kernels::Problem& problem,
-                      std::int64_t& workspace_bytes) const;
   const graph::Layer& layer(int index) const {
     return analysis_.graph().layers()[static_cast<std::size_t>(index)];
   }

@@ -33,10 +33,6 @@ std::string cost_text(const KernelCost& cost) {
   return fmt::format("{} {}", time_text(cost.seconds), cost.measured ? "measured" : "predicted");
 }
 
-std::string str(const Candidate& candidate) {
-  return plan::str(Choice{std::string(candidate.entry->name), candidate.family});
-}
-
 // Completes a request within one family of layouts.
 class FamilyResolver {
  public:
@@ -49,16 +45,14 @@ class FamilyResolver {
         catalog_(catalog),
         family_(family) {}
 
-  // Fills plan, chosen and passed_over.
-  base::Verdict run(Resolution& resolution) {
-    Plan& plan = resolution.plan;
+  base::Verdict run(Plan& plan) {
     plan.share_memory = request_.share_memory;
     plan.threads = base::thread_count();
     const auto& layers = analysis_.graph().layers();
     for (int i = 0; i < static_cast<int>(layers.size()); ++i) {
       LayerPlan layer{.layer = layers[static_cast<std::size_t>(i)].name};
       for (const Pass pass : analysis_.passes(i)) {
-        auto choice = choose(i, pass, resolution.passed_over);
+        auto choice = choose(i, pass);
         if (!choice) return choice.reason();
         layer.passes[pass] = std::move(choice).value();
       }
@@ -67,8 +61,21 @@ class FamilyResolver {
     }
     if (request_.fuse) fuse(plan);
     choose_storage(plan);
-    list_chosen(resolution);
     return {};
+  }
+
+  // Fills chosen and passed_over.
+  void explain(Resolution& resolution) const {
+    for (int i = 0; i < static_cast<int>(resolution.plan.layers.size()); ++i) {
+      const LayerPlan& layer = resolution.plan.layers[static_cast<std::size_t>(i)];
+      for (const auto& [pass, choice] : layer.passes) {
+        const kernels::Problem p = problem(i, pass, choice.family);
+        const Candidate candidate{kernels::find(catalog_, p.kind->op, choice.entry), choice.family};
+        const Chosen chosen{layer.layer, pass, choice, cost(i, pass, candidate)};
+        pass_over(i, chosen, resolution.passed_over);
+        resolution.chosen.push_back(chosen);
+      }
+    }
   }
 
  private:
@@ -82,25 +89,20 @@ class FamilyResolver {
     return costs_.of(*candidate.entry, problem(layer, pass, candidate.family));
   }
 
-  // The cheapest candidate; the others are noted beside it.
-  base::Result<Choice> choose(int layer, Pass pass, std::vector<PassedOver>& passed_over) const {
-    const auto candidates = finder_.find(layer, pass, family_, passed_over);
+  // The cheapest candidate.
+  base::Result<Choice> choose(int layer, Pass pass) const {
+    std::vector<PassedOver> ignored;
+    const auto candidates = finder_.find(layer, pass, family_, ignored);
     if (!candidates) return candidates.reason();
-    std::vector<KernelCost> costs;
-    for (const Candidate& candidate : *candidates) costs.push_back(cost(layer, pass, candidate));
-    const auto cheapest = std::min_element(
-        costs.begin(), costs.end(), [](const auto& a, const auto& b) { return a.seconds < b.seconds; });
-    const Candidate& winner = (*candidates)[static_cast<std::size_t>(cheapest - costs.begin())];
-    const std::string& name = analysis_.graph().layers()[static_cast<std::size_t>(layer)].name;
-    for (std::size_t i = 0; i < costs.size(); ++i) {
-      const Candidate& loser = (*candidates)[i];
-      if (loser == winner) continue;
-      passed_over.push_back(
-          {name, pass, str(loser),
-           fmt::format("{}, {} takes {}", cost_text(costs[i]), str(winner), cost_text(*cheapest)),
-           costs[i].seconds, costs[i].measured});
+    const Candidate* best = nullptr;
+    double best_seconds = std::numeric_limits<double>::infinity();
+    for (const Candidate& candidate : *candidates) {
+      const double seconds = cost(layer, pass, candidate).seconds;
+      if (best != nullptr && seconds >= best_seconds) continue;
+      best = &candidate;
+      best_seconds = seconds;
     }
-    return Choice{std::string(winner.entry->name), winner.family};
+    return Choice{std::string(best->entry->name), best->family};
   }
 
   kernels::KernelTraits traits(int layer, Pass pass, const Choice& choice) const {
@@ -186,15 +188,26 @@ class FamilyResolver {
     }
   }
 
-  void list_chosen(Resolution& resolution) const {
-    for (int i = 0; i < static_cast<int>(resolution.plan.layers.size()); ++i) {
-      const LayerPlan& layer = resolution.plan.layers[static_cast<std::size_t>(i)];
-      for (const auto& [pass, choice] : layer.passes) {
-        const kernels::Problem p = problem(i, pass, choice.family);
-        const KernelEntry* entry = kernels::find(catalog_, p.kind->op, choice.entry);
-        resolution.chosen.push_back({layer.layer, pass, choice, costs_.of(*entry, p)});
-      }
+  // The other entries, each in the family of layouts that suits it best, and those that serve in none.
+  void pass_over(int layer, const Chosen& chosen, std::vector<PassedOver>& passed_over) const {
+    const AllCandidates all = finder_.find_all(layer, chosen.pass).value();
+    std::map<std::string_view, std::pair<Candidate, KernelCost>> others;
+    for (const Candidate& candidate : all.candidates) {
+      if (candidate.entry->name == chosen.choice.entry) continue;
+      const KernelCost other = cost(layer, chosen.pass, candidate);
+      const auto [place, is_new] = others.try_emplace(candidate.entry->name, candidate, other);
+      if (!is_new && other.seconds < place->second.second.seconds) place->second = {candidate, other};
     }
+    for (const auto& [name, found] : others) {
+      const auto& [candidate, other] = found;
+      const bool other_layouts = other.seconds < chosen.cost.seconds;
+      passed_over.push_back(
+          {chosen.layer, chosen.pass, plan::str(Choice{std::string(name), candidate.family}),
+           fmt::format("{}; {} takes {}{}", cost_text(other), plan::str(chosen.choice),
+                       cost_text(chosen.cost), other_layouts ? ", and the net prefers its layouts" : ""),
+           other.seconds, other.measured});
+    }
+    passed_over.insert(passed_over.end(), all.refused.begin(), all.refused.end());
   }
 
   const Analysis& analysis_;
@@ -217,9 +230,8 @@ base::Result<Resolution> resolve(const graph::Graph& graph, const PlanRequest& r
   std::vector<FamilyCost> families;
   for (const LayoutFamily family : finder.families()) {
     Resolution candidate{.family = family};
-    if (const auto verdict = FamilyResolver(analysis, request, costs, catalog, family).run(candidate);
-        !verdict)
-      return verdict.reason();
+    FamilyResolver resolver(analysis, request, costs, catalog, family);
+    if (const auto verdict = resolver.run(candidate.plan); !verdict) return verdict.reason();
     const auto program = lower(graph, candidate.plan, config, catalog);
     if (!program) return program.reason();
     candidate.predicted_seconds = estimate(*program, costs, catalog).seconds;
@@ -227,6 +239,7 @@ base::Result<Resolution> resolve(const graph::Graph& graph, const PlanRequest& r
     if (!best || candidate.predicted_seconds < best->predicted_seconds) best = std::move(candidate);
   }
   best->families = std::move(families);
+  FamilyResolver(analysis, request, costs, catalog, best->family).explain(*best);
   return *std::move(best);
 }
 

@@ -33,8 +33,9 @@ struct Resolution {
   double predicted_seconds = 0;  // of one step of `config`: the best of `families`
   kernels::LayoutFamily family = kernels::LayoutFamily::plain;
   std::vector<FamilyCost> families;
-  std::vector<Chosen> chosen;           // in graph order, forward first; nothing of fused passes
-  std::vector<PassedOver> passed_over;  // in this family
+  std::vector<Chosen> chosen;  // in graph order, forward first; nothing of fused passes
+  // Each entry that is not chosen, once a pass: in the family of layouts that suits it best, or refused.
+  std::vector<PassedOver> passed_over;
 };
 
 // Chooses, for every pass of every layer, the cheapest supported entry, within one family of layouts for the

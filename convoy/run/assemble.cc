@@ -12,18 +12,18 @@
 namespace convoy::run {
 namespace {
 
-std::map<std::string, std::string> kernel_choices(std::string_view text) {
+std::map<std::string, std::string> choices_of(std::string_view flag, std::string_view text) {
   std::map<std::string, std::string> choices;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find(','), text.size());
     const std::string_view pair = text.substr(0, end);
     const std::size_t equals = pair.find('=');
     if (equals == std::string_view::npos)
-      throw base::UsageError(base::str("--kernels: '", pair, "' is no LAYER=KERNEL"));
+      throw base::UsageError(base::str(flag, ": '", pair, "' is no LAYER=KERNEL"));
     const auto [place, is_new] =
         choices.emplace(std::string(pair.substr(0, equals)), std::string(pair.substr(equals + 1)));
     if (!is_new)
-      throw base::UsageError(base::str("--kernels names '", place->first, "' twice; give it one kernel"));
+      throw base::UsageError(base::str(flag, " names '", place->first, "' twice; give it one kernel"));
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return choices;
@@ -42,7 +42,10 @@ plan::PlanRequest plan_request(const RunConfig& config) {
     if (!family) throw base::UsageError(base::str("--layout: ", family.reason().text));
     request.layout = *family;
   }
-  request.kernels = kernel_choices(config.kernels);
+  request.kernels = choices_of("--kernels", config.kernels);
+  request.conv_algorithms = choices_of("--conv-algorithm", config.conv_algorithm);
+  request.workspace_limit_bytes = config.workspace_limit;
+  request.error_limit = config.error_limit;
   request.fuse = config.fuse;
   request.share_memory = config.share_memory;
   return request;

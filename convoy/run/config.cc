@@ -54,6 +54,10 @@ base::Result<std::string> as_text(const io::ConfigValue& value, ValueType wanted
       if (integer != nullptr) return std::to_string(*integer);
       if (const auto* real = std::get_if<double>(&value)) return shortest(*real);
       return base::Reason{"must be a number"};
+    case ValueType::size:
+      if (integer != nullptr) return std::to_string(*integer);
+      if (const auto* text = std::get_if<std::string>(&value)) return *text;
+      return base::Reason{"must be a whole number, or a text such as \"16M\""};
     case ValueType::text:
       break;
   }
@@ -153,9 +157,9 @@ std::string to_toml(const ResolvedConfig& resolved, bool with_origins) {
       out += base::str(out.empty() ? "" : "\n", "[", section, "]\n");
     }
     const std::string text = setting.get(resolved.config);
-    std::string line = setting.type == ValueType::text
-                           ? io::print_toml({.file = "", .entries = {{std::string(setting.name), text}}})
-                           : base::str(setting.name, " = ", text, "\n");
+    const bool is_text = setting.type == ValueType::text || setting.type == ValueType::size;
+    std::string line = is_text ? io::print_toml({.file = "", .entries = {{std::string(setting.name), text}}})
+                               : base::str(setting.name, " = ", text, "\n");
     const auto origin = resolved.origins.find(setting.name);
     if (with_origins && origin != resolved.origins.end()) {
       line.pop_back();

@@ -44,7 +44,11 @@ struct RunConfig {
   int threads = 0;  // 0: all processors available
   int loader_workers = 1;
   std::string layout = "auto";
-  std::string kernels;  // "", or such as "conv1=reference,fc1=onednn"
+  std::string kernels;               // "", or such as "conv1=reference,fc1=onednn"
+  std::string conv_algorithm;        // "", or such as "conv1=fft,*=winograd"
+  std::int64_t workspace_limit = 0;  // bytes that one kernel may use; 0: no limit
+  double error_limit = 0;            // plan::PlanRequest's; 0: no limit
+  std::string tune = "auto";         // auto, off, force
   bool fuse = true;
   bool share_memory = true;
 
@@ -61,7 +65,8 @@ enum class Origin : std::uint8_t { standard, file, environment, flag };
 std::string_view name(Origin origin);
 
 // What the text of a setting must be.
-enum class ValueType : std::uint8_t { text, integer, real, boolean };
+// size: bytes, with K, M or G for powers of 1,024.
+enum class ValueType : std::uint8_t { text, integer, real, boolean, size };
 
 // One setting. Its TOML key is "section.name" and its flag --name with dashes; the environment variable is
 // CONVOY_NAME in capitals.
@@ -74,6 +79,7 @@ struct Setting {
   std::string (*get)(const RunConfig&);
   ValueType type = ValueType::text;
   bool is_switch = false;  // a flag without a value means true, --no-NAME false
+  bool is_list = false;    // texts between commas; a flag that is given again adds to them
 };
 std::span<const Setting> settings();
 const Setting* find_setting(std::string_view name);

@@ -72,6 +72,9 @@ TEST(Settings, ReachTheirOwnMember) {
                                                            {"schedule", "step:0.1@3"},
                                                            {"layout", "plain"},
                                                            {"kernels", "conv1=reference"},
+                                                           {"conv_algorithm", "conv1=fft"},
+                                                           {"error_limit", "2.5"},
+                                                           {"tune", "off"},
                                                            {"batch", "7"},
                                                            {"learning_rate", "0.125"}};
   for (const Setting& setting : settings()) {
@@ -89,6 +92,9 @@ TEST(Settings, ReachTheirOwnMember) {
         break;
       case ValueType::text:
         text = "somewhere";
+        break;
+      case ValueType::size:
+        text = "16M";
         break;
     }
     if (const auto sample = samples.find(setting.name); sample != samples.end()) text = sample->second;
@@ -171,6 +177,10 @@ TEST(Flags, BadValuesAreRefused) {
       {"schedule", {"", "cosin", "step:2"}},
       {"augment", {"crop", "spin=3"}},
       {"kernels", {"conv1", "=reference", "conv1=", "a=b,", ",a=b"}},
+      {"conv_algorithm", {"conv1", "=fft", "conv1=", "a=b,", ",a=b"}},
+      {"workspace_limit", {"-1", "16MB", "M", "1.5M", "", "16m", "2000000G", "9223372036854775807"}},
+      {"error_limit", {"0.5", "-1", "nan", ""}},
+      {"tune", {"", "on", "true"}},
       {"layout", {"nchw", ""}},
       {"strategy", {"async", ""}},
       {"threads", {"-1", "4097"}},
@@ -191,6 +201,28 @@ TEST(Flags, BadValuesAreRefused) {
             "unknown setting '--learning-rat'; did you mean '--learning-rate'?");
 }
 
+TEST_F(ConfigFile, SizesHaveUnits) {
+  const auto bytes = [](const std::string& text) {
+    return resolve_config("", {{"workspace_limit", text}}, nothing).config.workspace_limit;
+  };
+  EXPECT_EQ(bytes("0"), 0);
+  EXPECT_EQ(bytes("1000"), 1000);
+  EXPECT_EQ(bytes("3K"), 3 << 10);
+  EXPECT_EQ(bytes("16M"), 16 << 20);
+  EXPECT_EQ(bytes("2G"), std::int64_t{2} << 30);
+  const auto printed = [](const std::string& text) {
+    return find_setting("workspace_limit")
+        ->get(resolve_config("", {{"workspace_limit", text}}, nothing).config);
+  };
+  EXPECT_EQ(printed("16384K"), "16M");
+  EXPECT_EQ(printed("1025"), "1025");
+  EXPECT_EQ(printed("0"), "0");
+  for (const char* toml :
+       {"[execution]\nworkspace_limit = \"1M\"\n", "[execution]\nworkspace_limit = 1048576\n"})
+    EXPECT_EQ(resolve_config(write(toml), {}, nothing).config.workspace_limit, 1 << 20) << toml;
+  EXPECT_NE(refusal("[execution]\nworkspace_limit = true\n").find("16M"), std::string::npos);
+}
+
 TEST(Flags, EnvironmentMistakesNameTheVariable) {
   try {
     resolve_config("", {}, [](const char* variable) {
@@ -203,10 +235,16 @@ TEST(Flags, EnvironmentMistakesNameTheVariable) {
 }
 
 TEST_F(ConfigFile, TomlReadsBackToTheSameConfig) {
-  const std::map<std::string, std::string> flags = {
-      {"model", "mlp"},          {"data_dir", "/a \"b\" \\c #d"}, {"epochs", "3"},
-      {"learning_rate", "1e-7"}, {"weight_decay", "0"},           {"fuse", "false"},
-      {"replan", "true"},        {"seed", "9223372036854775807"}, {"momentum", "0.30000000000000004"}};
+  const std::map<std::string, std::string> flags = {{"model", "mlp"},
+                                                    {"data_dir", "/a \"b\" \\c #d"},
+                                                    {"epochs", "3"},
+                                                    {"learning_rate", "1e-7"},
+                                                    {"weight_decay", "0"},
+                                                    {"fuse", "false"},
+                                                    {"workspace_limit", "16M"},
+                                                    {"replan", "true"},
+                                                    {"seed", "9223372036854775807"},
+                                                    {"momentum", "0.30000000000000004"}};
   const ResolvedConfig resolved = resolve_config("", flags, nothing);
   for (const bool with_origins : {false, true}) {
     const ResolvedConfig back = resolve_config(write(to_toml(resolved, with_origins)), {}, nothing);

@@ -8,7 +8,6 @@
 #include "convoy/plan/lower.h"
 #include "convoy/plan/print.h"
 #include "convoy/run/assemble.h"
-#include "convoy/run/doctor.h"
 #include "convoy/run/planning.h"
 
 namespace convoy::run {
@@ -87,11 +86,12 @@ T require(base::Result<T> result) {
 InspectReport inspect(const RunConfig& config) {
   const graph::Graph graph = build_configured_model(config);
   const auto rule = require(optim::make_update_rule(config.optimizer, update_config(config)));
-  const plan::Resolution resolution = choose_plan(graph, config);
-  const machine::Machine machine = describe_machine(resolution.plan.threads);
+  const PlanningBasis basis(config);
+  const plan::Resolution resolution = choose_plan(graph, config, basis);
   const plan::StepConfig step = {.mode = plan::StepConfig::Mode::gradient, .batch = config.batch};
   const plan::Program program = require(plan::lower(graph, resolution.plan, step, kernels::catalog()));
-  const plan::Estimate estimate = plan::estimate(program, machine, kernels::catalog());
+  const plan::Estimate estimate =
+      plan::estimate(program, basis.costs(resolution.plan.threads), kernels::catalog());
 
   InspectReport report;
   report.model = graph.name();
@@ -103,9 +103,13 @@ InspectReport inspect(const RunConfig& config) {
   report.program_text = plan::print(program, true);
   describe_layers(graph, resolution.plan, report);
   report.memory = describe_memory(program, estimate, rule->slot_count());
+  report.algorithms = describe_algorithms(graph, resolution);
+  for (const plan::FamilyCost& family : resolution.families)
+    report.families.push_back({std::string(kernels::name(family.family)), family.seconds});
   for (const plan::PassedOver& passed : resolution.passed_over)
-    report.passed_over.push_back(
-        base::str(passed.layer, " ", kernels::name(passed.pass), ": ", passed.entry, ": ", passed.reason));
+    if (passed.seconds == 0)
+      report.passed_over.push_back(
+          base::str(passed.layer, " ", kernels::name(passed.pass), ": ", passed.entry, ": ", passed.reason));
   return report;
 }
 

@@ -8,6 +8,7 @@
 #include "convoy/graph/graph.h"
 #include "convoy/kernels/kernel.h"
 #include "convoy/plan/program.h"
+#include "convoy/run/algorithms.h"
 #include "convoy/run/config.h"
 
 namespace convoy::run {
@@ -34,6 +35,12 @@ struct MemoryReport {
   std::int64_t total() const { return data + weights + weight_gradients + optimizer + arena; }
 };
 
+// A training step where the net stands in one family of layouts.
+struct FamilyReport {
+  std::string name;
+  double seconds = 0;
+};
+
 struct InspectReport {
   std::string model;
   std::string input_shape;
@@ -45,11 +52,14 @@ struct InspectReport {
   MemoryReport memory;
   double predicted_step_seconds = 0;
   std::string graph_text, plan_text, program_text;
-  std::vector<std::string> passed_over;  // "conv1 forward: onednn: reason"
+  std::vector<AlgorithmReport> algorithms;  // of the convolutions
+  std::vector<FamilyReport> families;
+  std::vector<std::string> passed_over;  // refusals: "conv1 forward: onednn/blocked: reason"
 };
 
 // Builds the config's model (for its data set's shape unless the data is unknown), resolves the plan and
-// lowers the training step, for the thread count that it sets as training would. Throws UsageError.
+// lowers the training step, for the thread count that it sets as training would, by the times that the tuning
+// cache has; measures nothing. Throws UsageError.
 InspectReport inspect(const RunConfig& config);
 
 }  // namespace convoy::run

@@ -19,6 +19,13 @@ class Planning : public ::testing::Test {
   int threads_ = base::thread_count();
 };
 
+// Independent of what this machine's tuning cache holds.
+RunConfig untuned() {
+  RunConfig config;
+  config.tune = "off";
+  return config;
+}
+
 std::string refusal(const graph::Graph& graph, const RunConfig& config) {
   try {
     choose_plan(graph, config);
@@ -29,7 +36,7 @@ std::string refusal(const graph::Graph& graph, const RunConfig& config) {
 }
 
 TEST_F(Planning, FollowsTheNumberOfThreadsAndSetsTheTeam) {
-  RunConfig config;
+  RunConfig config = untuned();
   for (const int threads : {1, 2}) {
     config.threads = threads;
     const plan::Resolution resolution = choose_plan(build_configured_model(config), config);
@@ -41,7 +48,7 @@ TEST_F(Planning, FollowsTheNumberOfThreadsAndSetsTheTeam) {
 
 TEST_F(Planning, TakesTheFasterTeamWhereNoneIsAskedFor) {
   if (base::available_processors() < 2) GTEST_SKIP() << "one processor: there is no choice";
-  RunConfig config;
+  RunConfig config = untuned();
   const graph::Graph graph = build_configured_model(config);
   double best = 0;
   for (const int threads : {base::available_processors(), 1}) {
@@ -56,7 +63,7 @@ TEST_F(Planning, TakesTheFasterTeamWhereNoneIsAskedFor) {
 }
 
 TEST_F(Planning, ThePlanCanBeLowered) {
-  RunConfig config;
+  RunConfig config = untuned();
   config.threads = 1;
   const graph::Graph graph = build_configured_model(config);
   for (const char* layout : {"auto", "plain", "channels_last", "blocked"}) {
@@ -68,7 +75,7 @@ TEST_F(Planning, ThePlanCanBeLowered) {
 }
 
 TEST_F(Planning, FollowsARequestedKernelInEveryPass) {
-  RunConfig config;
+  RunConfig config = untuned();
   config.threads = 1;
   config.kernels = "conv2=reference";
   config.model = "lenet5";
@@ -84,7 +91,7 @@ TEST_F(Planning, FollowsARequestedKernelInEveryPass) {
 }
 
 TEST_F(Planning, RefusesWhatCannotBeFollowed) {
-  RunConfig config;
+  RunConfig config = untuned();
   config.threads = 1;
   const graph::Graph graph = build_configured_model(config);
   config.kernels = "conv9=reference";

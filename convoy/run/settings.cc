@@ -5,6 +5,7 @@
 #include <string>
 #include <system_error>
 #include <type_traits>
+#include <utility>
 
 #include "convoy/base/check.h"
 #include "convoy/data/augment.h"
@@ -19,10 +20,11 @@ namespace convoy::run {
 namespace {
 
 constexpr std::int64_t kMany = 1'000'000'000'000;  // steps, examples: far beyond any run, far below overflow
+constexpr std::int64_t kMaxSize = std::int64_t{1} << 50;
 constexpr std::int64_t kMaxSeed = 0x7fffffffffffffff;  // TOML's largest integer
 
 // Intervals of real settings.
-enum class Range { positive, not_negative, fraction };
+enum class Range { positive, not_negative, fraction, multiple };
 
 base::Reason refusal(const std::string& expected, std::string_view text) {
   return base::Reason{base::str("must be ", expected, ", not '", text, "'")};
@@ -52,6 +54,7 @@ base::Verdict set_real(RunConfig& config, std::string_view text) {
   if (range == Range::positive && !(value > 0)) return refusal("above 0", text);
   if (range == Range::not_negative && !(value >= 0)) return refusal("at least 0", text);
   if (range == Range::fraction && !(value >= 0 && value < 1)) return refusal("at least 0 and below 1", text);
+  if (range == Range::multiple && value != 0 && !(value >= 1)) return refusal("0 or at least 1", text);
   config.*member = value;
   return {};
 }
@@ -71,6 +74,29 @@ base::Verdict set_text(RunConfig& config, std::string_view text) {
   if (base::Verdict verdict = check(text); !verdict) return verdict;
   config.*member = std::string(text);
   return {};
+}
+
+// "16M": a whole number, and a power of 1,024.
+template <auto member>
+base::Verdict set_size(RunConfig& config, std::string_view text) {
+  constexpr std::string_view kUnits = "KMG";
+  const std::size_t unit = text.empty() ? kUnits.npos : kUnits.find(text.back());
+  const int shift = unit == kUnits.npos ? 0 : static_cast<int>(unit + 1) * 10;
+  std::int64_t value = 0;
+  if (!parse_number(shift > 0 ? text.substr(0, text.size() - 1) : text, value) || value < 0)
+    return refusal("a number of bytes such as 16M (K, M and G are powers of 1,024)", text);
+  if (value > kMaxSize >> shift) return refusal("at most 1048576G", text);
+  config.*member = value << shift;
+  return {};
+}
+
+// In the largest unit that divides it.
+template <auto member>
+std::string get_size(const RunConfig& config) {
+  const std::int64_t bytes = config.*member;
+  for (const auto& [unit, shift] : {std::pair("G", 30), std::pair("M", 20), std::pair("K", 10)})
+    if (bytes != 0 && bytes % (std::int64_t{1} << shift) == 0) return std::to_string(bytes >> shift) + unit;
+  return std::to_string(bytes);
 }
 
 template <auto member>
@@ -131,17 +157,31 @@ base::Verdict check_layout(std::string_view text) {
 }
 
 // LAYER=ENTRY pairs; whether they exist is known only with the model.
-base::Verdict check_kernels(std::string_view text) {
+base::Verdict check_pairs(std::string_view text, std::string_view pairs, std::string_view example) {
   while (!text.empty()) {
     const std::size_t end = std::min(text.find(','), text.size());
     const std::string_view pair = text.substr(0, end);
     const std::size_t equals = pair.find('=');
     if (equals == 0 || equals == std::string_view::npos || equals + 1 == pair.size())
-      return refusal("LAYER=KERNEL pairs with commas between them, such as conv1=reference", pair);
-    if (end + 1 == text.size()) return refusal("LAYER=KERNEL pairs without a comma at the end", text);
+      return refusal(base::str(pairs, " pairs with commas between them, such as ", example), pair);
+    if (end + 1 == text.size()) return refusal(base::str(pairs, " pairs without a comma at the end"), text);
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return {};
+}
+
+base::Verdict check_kernels(std::string_view text) {
+  return check_pairs(text, "LAYER=KERNEL", "conv1=reference");
+}
+
+base::Verdict check_algorithms(std::string_view text) {
+  return check_pairs(text, "LAYER=ALGORITHM", "conv1=fft");
+}
+
+base::Verdict check_tune(std::string_view text) {
+  for (const std::string_view known : {"auto", "off", "force"})
+    if (text == known) return {};
+  return refusal("one of auto, off, force", text);
 }
 
 // Rows of the table.
@@ -160,6 +200,17 @@ constexpr Setting boolean(std::string_view section, std::string_view name, std::
 template <auto member, base::Verdict (*check)(std::string_view) = any>
 constexpr Setting text(std::string_view section, std::string_view name, std::string_view help) {
   return {section, name, help, set_text<member, check>, get_value<member>, ValueType::text};
+}
+
+template <auto member, base::Verdict (*check)(std::string_view)>
+constexpr Setting list(std::string_view section, std::string_view name, std::string_view help) {
+  Setting setting = text<member, check>(section, name, help);
+  setting.is_list = true;
+  return setting;
+}
+template <auto member>
+constexpr Setting size(std::string_view section, std::string_view name, std::string_view help) {
+  return {section, name, help, set_size<member>, get_size<member>, ValueType::size};
 }
 
 using C = RunConfig;
@@ -193,7 +244,11 @@ constexpr Setting kSettings[] = {
     integer<&C::threads, 0, 4096>("execution", "threads", "compute threads; 0: all processors available"),
     integer<&C::loader_workers, 0, 256>("execution", "loader_workers", "threads that prepare batches; 0: the training thread does"),
     text<&C::layout, check_layout>("execution", "layout", "arrays in memory: auto, plain, channels_last or blocked"),
-    text<&C::kernels, check_kernels>("execution", "kernels", "kernels of layers, such as conv1=reference,*=onednn"),
+    list<&C::kernels, check_kernels>("execution", "kernels", "kernels of layers, such as conv1=reference,*=onednn"),
+    list<&C::conv_algorithm, check_algorithms>("execution", "conv_algorithm", "convolution algorithms of layers, such as conv1=fft,*=winograd:f4,conv9=auto"),
+    size<&C::workspace_limit>("execution", "workspace_limit", "scratch memory that one kernel may use, such as 16M; 0: no limit"),
+    real<&C::error_limit, Range::multiple>("execution", "error_limit", "largest error bound of a convolution, in multiples of the direct sum's; 0: no limit"),
+    text<&C::tune, check_tune>("execution", "tune", "time kernels where the plan is made: auto (those not timed before), off, force (all)"),
     boolean<&C::fuse>("execution", "fuse", "join a layer with the activation that follows it"),
     boolean<&C::share_memory>("execution", "share_memory", "let values that are never needed at once share memory"),
 

@@ -19,6 +19,7 @@
 #include "convoy/run/planning.h"
 #include "convoy/run/run_directory.h"
 #include "convoy/run/segment_codec.h"
+#include "convoy/run/tuning.h"
 
 namespace convoy::run {
 namespace {
@@ -162,6 +163,7 @@ class Session final : public train::Checkpointer {
     if (resume_from_ && !config_.replan) {
       plan_ = from_texts(train::read_manifest(*resume_from_), *resume_from_).plan;
       base::set_thread_count(plan_.threads);
+      prelude_.algorithms = describe_algorithms(graph_, plan_);
       if (config_.threads > 0 && config_.threads != plan_.threads)
         prelude_.notes.push_back(
             fmt::format("keeping the checkpoint's plan and its {} threads; --replan makes a "
@@ -169,9 +171,20 @@ class Session final : public train::Checkpointer {
                         plan_.threads));
       return;
     }
-    plan::Resolution resolution = choose_plan(graph_, config_);
+    PlanningBasis basis(config_);
+    if (basis.is_tuned()) tune(basis);
+    plan::Resolution resolution = choose_plan(graph_, config_, basis);
+    prelude_.algorithms = describe_algorithms(graph_, resolution);
     plan_ = std::move(resolution.plan);
     prelude_.predicted_step_seconds = resolution.predicted_seconds;
+  }
+
+  void tune(PlanningBasis& basis) {
+    const TuningResult tuned =
+        tune_model(graph_, config_, basis, {.on_progress = observer_.on_tune, .stop = &stop_});
+    if (tuned.timed == 0) return;
+    prelude_.notes.push_back(fmt::format("timed {} kernels in {:.1f} s{}", tuned.timed, tuned.seconds,
+                                         tuned.path.empty() ? "" : ", kept in " + tuned.path));
   }
 
   void strategy_config() {

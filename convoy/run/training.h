@@ -9,9 +9,11 @@
 
 #include "convoy/base/stop.h"
 #include "convoy/graph/graph.h"
+#include "convoy/run/algorithms.h"
 #include "convoy/run/config.h"
 #include "convoy/train/evaluate.h"
 #include "convoy/train/strategy.h"
+#include "convoy/tune/tuner.h"
 
 namespace convoy::run {
 
@@ -26,6 +28,7 @@ struct Prelude {
   int threads = 1;
   double predicted_step_seconds = 0;
   std::string plan;
+  std::vector<AlgorithmReport> algorithms;  // of the convolutions
   std::vector<std::string> notes;  // what the user should know: absent data files, a resumed checkpoint
 };
 
@@ -39,6 +42,8 @@ struct EpochReport {
 
 // Follows a run; every member may be empty. Calls come from the calling thread.
 struct RunObserver {
+  // While kernels are timed, before the start.
+  std::function<void(const tune::TuneProgress&, int threads)> on_tune;
   std::function<void(const Prelude&)> on_start;
   std::function<void(const train::StepReport&)> on_step;
   std::function<void(const EpochReport&)> on_epoch;
@@ -59,7 +64,8 @@ struct TrainResult {
   std::int64_t peak_memory_bytes = 0;
 };
 
-// Trains `graph` as the config says: opens the data, resolves the plan (or takes the checkpoint's), creates
+// Trains `graph` as the config says: opens the data, resolves the plan (or takes the checkpoint's; for a new
+// one it times the convolutions that the tuning cache does not know, unless --tune is off), creates
 // and locks the run directory, writes config.toml, env.json, metrics.jsonl and checkpoints into it, trains,
 // and evaluates on the test split after every epoch. Ends early, with a checkpoint, when `stop` asks for it.
 // Throws base::Error as error.h lists; what is on disk is then the last good state.

@@ -23,6 +23,7 @@ ResolvedConfig linear_run(const std::string& output) {
   config.batch = 64;
   config.epochs = 3;
   config.threads = 1;
+  config.tune = "off";
   config.output = output;
   return {.config = config, .origins = {}};
 }

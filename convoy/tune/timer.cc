@@ -132,7 +132,7 @@ class Timer final : public KernelTimer {
     if (!warm_) {
       const double first = call();
       warm_ = true;
-      if (first > config.give_up_seconds) times = {first};
+      if (first > std::max(config.give_up_seconds, config.budget_seconds)) times = {first};
     }
     double spent = 0;
     const int least = times.empty() ? config.least_repetitions : 0;

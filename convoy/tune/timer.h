@@ -14,7 +14,7 @@ struct TimingConfig {
   double budget_seconds = 0.01;  // of repetitions, which end with the one that exceeds it
   int least_repetitions = 3;
   int most_repetitions = 200;
-  // A first call that is slower than this is the measurement: the kernel has lost already.
+  // A first call that is slower than this, and than the budget, is the measurement: the kernel has lost.
   double give_up_seconds = std::numeric_limits<double>::infinity();
 };
 

@@ -12,7 +12,7 @@
 namespace convoy::testing {
 
 // The program that was built, with these arguments, run in `directory`, which also becomes its cache and its
-// home. It sees none of this process's CONVOY_ variables.
+// home. It sees none of this process's CONVOY_ variables, and CONVOY_TUNE=off.
 ChildSetup convoy_setup(const std::string& directory, const std::vector<std::string>& arguments);
 ChildResult run_convoy(const std::string& directory, const std::vector<std::string>& arguments);
 
