@@ -131,6 +131,9 @@ def main():
                              ("blocked", (2, 5, 3, 3), "aBcd16b"), ("twice", (8, 7), "AB4b8a2b"),
                              ("groups", (6, 4, 3, 3), "g2:aBcde8b")]:
         seed("layout", name, bytes([len(sizes), *sizes]) + tag.encode())
+    for name, text in {"square": "n32c64h56k64r3s1p1", "all": "n1c4h9w7k6r3q5s2x1p0x3d1x2g2",
+                       "pads": "n1c1h5k1r3p1x2x0x3", "large": "n16777216c16777216h9k1r3"}.items():
+        seed("conv_problem", name, text)
     for name, text in {"augment": "crop=4:reflect,flip,translate=2,rotate=12.5,elastic=34:4", "step": "step:0.1@2.5epochs",
                        "polynomial": "polynomial:2,1e-4+warmup:3epochs", "cosine": "cosine:1e+2+warmup:10steps",
                        "exponential": "exponential:0.5", "constant": "constant+warmup:7"}.items():

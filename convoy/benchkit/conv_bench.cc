@@ -241,6 +241,7 @@ class Bench {
   void report(const Contender& contender) {
     ConvMeasurement& row = results_[contender.row];
     row.refusal = contender.refusal;
+    row.hopeless = !contender.refusal.empty();
     if (!row.refusal.empty()) return;
     const KernelTraits& traits = contender.kernel->traits();
     const kernels::Problem problem = problem_.kernel_problem(pass_, contender.family, config_.training);

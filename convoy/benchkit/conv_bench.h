@@ -17,7 +17,6 @@ namespace convoy::benchkit {
 struct ConvBenchConfig {
   int threads = 1;
   machine::Machine machine;  // for the predictions
-  double peak_flops = 0;     // measured, with so many threads: what percentages refer to
   bool training = true;      // forward: false lets entries keep what they derive from the filters
   std::int64_t workspace_limit_bytes = std::numeric_limits<std::int64_t>::max();
   // Names of entries; empty: all but the float64 reference.
@@ -35,7 +34,8 @@ struct ConvBenchConfig {
 // One entry of the catalog on one problem and pass.
 struct ConvMeasurement {
   std::string algorithm;
-  std::string refusal;  // why it was not measured; all below is empty then
+  std::string refusal;   // why it was not measured; all below is empty then
+  bool hopeless = false;  // not refused, but predicted to be too slow to be tried
   kernels::LayoutFamily family = kernels::LayoutFamily::plain;
   std::string implementation;
   std::vector<double> seconds;  // of one call, one a sample: the mean over as many calls as fill 0.2 ms
