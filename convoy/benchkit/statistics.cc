@@ -27,11 +27,15 @@ Interval middle_part(std::vector<double> values, double confidence) {
   return {at(tail * last), at((1 - tail) * last)};
 }
 
+void check(std::size_t count, const BootstrapConfig& config) {
+  CONVOY_CHECK(count >= 1 && config.resamples >= 1 && config.confidence > 0 && config.confidence < 1, count,
+               " samples, ", config.resamples, " resamples, confidence ", config.confidence);
+}
+
 // Calls use(indices) for each resample, with as many indices below `count`, drawn with replacement.
 template <class Use>
 void resample(std::size_t count, const BootstrapConfig& config, Use&& use) {
-  CONVOY_CHECK(count >= 1 && config.resamples >= 1 && config.confidence > 0 && config.confidence < 1, count,
-               " samples, ", config.resamples, " resamples, confidence ", config.confidence);
+  check(count, config);
   std::vector<std::size_t> indices(count);
   for (int r = 0; r < config.resamples; ++r) {
     base::RandomStream random(config.seed, base::Purpose::test, static_cast<std::uint64_t>(r), 0);
@@ -72,6 +76,24 @@ Interval bootstrap_ratio(std::span<const double> numerators, std::span<const dou
     ratios.push_back(take_median(top) / take_median(bottom));
   });
   return middle_part(std::move(ratios), config.confidence);
+}
+
+Interval bootstrap_medians(std::span<const std::vector<double>> groups,
+                           const std::function<double(std::span<const double>)>& statistic,
+                           const BootstrapConfig& config) {
+  check(groups.size(), config);
+  std::vector<double> values, medians(groups.size()), drawn;
+  for (int r = 0; r < config.resamples; ++r) {
+    base::RandomStream random(config.seed, base::Purpose::test, static_cast<std::uint64_t>(r), 0);
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      CONVOY_CHECK(!groups[g].empty(), "group ", g, " has no samples");
+      drawn.resize(groups[g].size());
+      for (double& sample : drawn) sample = groups[g][random.below(groups[g].size())];
+      medians[g] = take_median(drawn);
+    }
+    values.push_back(statistic(medians));
+  }
+  return middle_part(std::move(values), config.confidence);
 }
 
 }  // namespace convoy::benchkit

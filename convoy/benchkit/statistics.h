@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
+#include <vector>
 
 namespace convoy::benchkit {
 
@@ -33,5 +35,12 @@ Interval bootstrap_median(std::span<const double> samples, const BootstrapConfig
 // Requires equally many of both, at least one, and positive denominators.
 Interval bootstrap_ratio(std::span<const double> numerators, std::span<const double> denominators,
                          const BootstrapConfig& config = {});
+
+// The same for any statistic of the medians of several groups that were sampled independently: a geometric
+// mean of ratios, a ratio of sums. `statistic` gets one median a group, in order. Requires at least one
+// group, each with at least one sample, and a statistic that is never NaN.
+Interval bootstrap_medians(std::span<const std::vector<double>> groups,
+                           const std::function<double(std::span<const double>)>& statistic,
+                           const BootstrapConfig& config = {});
 
 }  // namespace convoy::benchkit

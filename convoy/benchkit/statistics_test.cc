@@ -75,6 +75,28 @@ TEST(Statistics, PairsCancelWhatHitsBothSides) {
   EXPECT_GT(broken.high, 2);
 }
 
+TEST(Statistics, AnyStatisticOfMediansHasItsInterval) {
+  const std::vector<std::vector<double>> steady = {{2, 2, 2}, {8, 8, 8, 8}};
+  const auto geometric_mean = [](std::span<const double> medians) {
+    return std::sqrt(medians[0] * medians[1]);
+  };
+  EXPECT_DOUBLE_EQ(bootstrap_medians(steady, geometric_mean).low, 4);
+  EXPECT_DOUBLE_EQ(bootstrap_medians(steady, geometric_mean).high, 4);
+
+  // With one group it is the interval of its median.
+  const std::vector<std::vector<double>> one = {normal_samples(5, 15, 100, 5)};
+  const auto itself = [](std::span<const double> medians) { return medians[0]; };
+  const Interval any = bootstrap_medians(one, itself), known = bootstrap_median(one[0]);
+  EXPECT_NEAR(any.low, known.low, 1);
+  EXPECT_NEAR(any.high, known.high, 1);
+
+  // A noisy group widens it.
+  const Interval noisy =
+      bootstrap_medians(std::vector<std::vector<double>>{one[0], {8, 8, 8}},
+                        [](std::span<const double> medians) { return medians[0] / medians[1]; });
+  EXPECT_LT(noisy.low, noisy.high);
+}
+
 TEST(Statistics, SameSeedSameIntervalOtherSeedOther) {
   const std::vector<double> samples = normal_samples(99, 16, 100, 5);
   const Interval a = bootstrap_median(samples, {.resamples = 50, .seed = 1});
