@@ -299,6 +299,36 @@ TEST(Charts, LinesGoWhereTheDataSays) {
   EXPECT_NE(text.find("d=\"M58.0 276.0L566.0 55.0\""), std::string::npos) << text;
 }
 
+TEST(Charts, ManyLinesAreToldApart) {
+  Chart chart{.title = "t", .x_label = "k", .y_label = "ms", .series = {}, .y_log = true, .width = 400};
+  for (int i = 0; i < kMaxSeries; ++i)
+    chart.series.push_back({"algorithm " + std::to_string(i), {{3, 1.0 + i}, {9, 2.0 + i}}});
+  chart.series[4].points.pop_back();
+  chart.x_ticks = {3, 7, 9, 99};
+  const std::string text = svg(chart, true);
+  EXPECT_EQ(xml_problem(text), "");
+  // Two of each colour, one dashed: a line in the legend and one in the plot.
+  EXPECT_EQ(occurrences(text, "class=\"c-line c-6\""), 2);
+  EXPECT_EQ(occurrences(text, "class=\"c-line c-6 c-dashed\""), 2);
+  EXPECT_EQ(occurrences(text, "class=\"c-end\""), kMaxSeries - 1);
+  EXPECT_NE(text.find(">7</text>"), std::string::npos);
+  EXPECT_EQ(text.find(">99</text>"), std::string::npos);  // beyond the data
+  // The legend needs several lines, and the plot begins below them.
+  EXPECT_NE(text.find("y=\"62.0\" class=\"c-label\""), std::string::npos);
+  EXPECT_NE(text.find("y=\"80.0\" class=\"c-label\""), std::string::npos);
+}
+
+TEST(Charts, PanelsStandBelowEachOther) {
+  Chart wide = loss_chart();
+  wide.width = 900;
+  const std::string text = svg_panels({loss_chart(), wide});
+  EXPECT_EQ(xml_problem(text), "");
+  EXPECT_EQ(occurrences(text, "<svg"), 3);
+  EXPECT_EQ(occurrences(text, "<style>"), 1);
+  EXPECT_NE(text.find("width=\"900\" height=\"640\""), std::string::npos);
+  EXPECT_EQ(occurrences(text, " y=\"320\" role"), 1);
+}
+
 // The checker above must notice.
 TEST(Charts, AWellFormednessMistakeIsSeen) {
   EXPECT_NE(xml_problem("<svg><g></svg>"), "");

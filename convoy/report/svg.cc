@@ -52,6 +52,14 @@ Extent with_length(Extent extent, bool is_log) {
   return {extent.low - half, extent.high + half};
 }
 
+// A little room above and below, but not beyond what a double holds.
+Extent with_log_margin(const Extent& extent) {
+  constexpr double kLeast = 1e-300, kMost = 1e300;
+  const double factor = std::pow(extent.high / extent.low, 0.04);
+  if (extent.low / factor < kLeast || extent.high * factor > kMost || !std::isfinite(factor)) return extent;
+  return {extent.low / factor, extent.high * factor};
+}
+
 std::vector<double> log_ticks(double low, double high) {
   std::vector<double> ticks;
   const bool is_narrow = std::log10(high) - std::log10(low) < 2.5;
@@ -82,6 +90,7 @@ class Drawing {
         }
     x = with_length(x, false);
     y = with_length(y, chart.y_log);
+    if (chart.y_log) y = with_log_margin(y);
     const double margin = chart.y_log ? 0 : (y.high - y.low) * 0.05;
     const bool touches_zero = y.low >= 0 && y.low - margin < 0;
     const bool touches_one = chart.y_percent && y.high <= 1 && y.high + margin > 1;
@@ -205,7 +214,8 @@ class Drawing {
     for (const Series& series : chart_.series) {
       const auto last = std::find_if(series.points.rbegin(), series.points.rend(),
                                      [this](const Point& point) { return is_drawn(point, chart_.y_log); });
-      if (last == series.points.rend()) continue;
+      // A line that ends earlier would have its value beside the end of another.
+      if (last == series.points.rend() || last->x < x_.high) continue;
       labels.push_back({y_.place(last->y), chart_.y_percent ? percent(last->y, 2) : number(last->y, 3)});
     }
     std::sort(labels.begin(), labels.end(), [](const Label& a, const Label& b) { return a.y < b.y; });

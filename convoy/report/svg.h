@@ -41,8 +41,9 @@ std::vector<double> nice_ticks(double low, double high, int count);
 std::string_view chart_style();
 
 // The chart as an <svg> element: title, axes with ticks, a grid, a legend where there are two series or more,
-// a label at the end of each line, and the value of each point where there are few. With `with_style` it
-// brings chart_style() along and stands alone as a file; a page of several charts has the style once.
+// a label at the end of each line that reaches the last x, and the value of each point where there are few.
+// With `with_style` it brings chart_style() along and stands alone as a file; a page of several charts has
+// the style once.
 std::string svg(const Chart& chart, bool with_style);
 
 // Charts one below the other as one <svg> that stands alone as a file. Requires at least one chart.
