@@ -10,12 +10,13 @@
 #include "convoy/base/clock.h"
 #include "convoy/base/error.h"
 #include "convoy/base/threads.h"
-#include "convoy/benchkit/peak.h"
 #include "convoy/io/atomic_file.h"
 #include "convoy/io/file.h"
+#include "convoy/plan/candidates.h"
 #include "convoy/report/text.h"
-#include "convoy/run/doctor.h"
 #include "convoy/run/nearest.h"
+#include "convoy/tune/peak.h"
+#include "convoy/tune/probe.h"
 
 namespace convoy::app {
 namespace {
@@ -112,11 +113,12 @@ std::vector<std::string> algorithms(const CommandLine& line) {
   for (const KernelEntry* entry : benchkit::conv_entries()) known.push_back(entry->name);
   for (const std::string& part : split(line.text("algorithm", ""))) {
     const std::size_t before = chosen.size();
+    if (std::find(known.begin(), known.end(), part) != known.end()) {
+      chosen.push_back(part);
+      continue;
+    }
     for (const std::string_view name : known)
-      if (name == part) chosen.emplace_back(name);
-    for (const std::string_view name : known)
-      if (chosen.size() == before || chosen.back() != part)
-        if (name.starts_with(part + ":")) chosen.emplace_back(name);
+      if (plan::means(part, name)) chosen.emplace_back(name);
     if (chosen.size() == before)
       throw base::UsageError(base::str("unknown algorithm '", part, "'", run::suggestion(part, known),
                                        "; there are: ", joined(known)));
@@ -225,9 +227,10 @@ class ConvProgress {
   void begin(const ConvCase& which) {
     const double elapsed = clock_->now() - start_;
     ++index_;
-    std::string text = base::str("[", index_, "/", total_, "] ", which.set, which.set.empty() ? "" : " ",
-                                 which.set.empty() ? which.problem.str() : which.layer, " ",
-                                 kernels::name(which.pass), ", ", which.threads, " threads");
+    std::string text =
+        base::str("[", index_, "/", total_, "] ", which.set, which.set.empty() ? "" : " ",
+                  which.set.empty() ? which.problem.str() : which.layer, " ", kernels::name(which.pass), ", ",
+                  which.threads, which.threads == 1 ? " thread" : " threads");
     if (flops_done_ > 0) text += base::str(", ETA ", report::duration(elapsed / flops_done_ * flops_left_));
     clear();
     const bool redraws = session_.err_terminal.redraws;
@@ -270,15 +273,15 @@ int run_bench(const CommandLine& line, Session& session) {
   ConvProgress progress(request.cases, session);
   if (request.csv) session.out << conv_csv_heading();
   double peak_flops = 0;
-  int threads = 0;
   for (const ConvCase& which : request.cases) {
     progress.begin(which);
-    if (which.threads != threads) peak_flops = 0;
-    threads = which.threads;
-    peak_flops = std::max(peak_flops, benchkit::measure_peak(threads, kProbes).best_flops);
-    request.config.threads = threads;
-    request.config.machine = run::describe_machine(threads);
-    request.config.machine.f32_flops = peak_flops;
+    if (which.threads != request.config.machine.threads || results.empty()) {
+      request.config.threads = which.threads;
+      base::set_thread_count(which.threads);
+      request.config.machine = tune::probe_machine(which.threads);
+      peak_flops = request.config.machine.f32_flops;
+    }
+    peak_flops = std::max(peak_flops, tune::measure_peak(which.threads, kProbes).best_flops);
     results.push_back({.which = which,
                        .peak_flops = peak_flops,
                        .rows = benchkit::bench_conv(which.problem, which.pass, request.config)});

@@ -200,7 +200,7 @@ std::string conv_table(const ConvCaseResult& result, bool interval) {
         fmt::format("{:.1f}", row->flops_per_second() / 1e9),
         fmt::format("{:.1f}", 100 * row->flops_per_second() / result.peak_flops),
         fmt::format("{:.1e}", row->relative_error),
-        report::percent(row->share_of_bound, 1),
+        fmt::format("{} %", report::significant(100 * row->share_of_bound, 2)),
         row->workspace_bytes == 0 ? "-" : report::memory_size(row->workspace_bytes),
         fmt::format("{} ({:+.0f} %)", time_text(row->predicted_seconds), 100 * row->prediction_error())};
     if (interval) cells.push_back(interval_text(*row));
