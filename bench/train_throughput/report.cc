@@ -2,12 +2,10 @@
 
 #include <fmt/core.h>
 
-#include "convoy/base/error.h"
+#include "bench/support/provenance.h"
 #include "convoy/benchkit/peak.h"
-#include "convoy/benchkit/process.h"
 #include "convoy/report/table.h"
 #include "convoy/report/text.h"
-#include "convoy/run/environment.h"
 
 namespace convoy::bench {
 namespace {
@@ -117,17 +115,6 @@ io::Json to_json(const CaseResult& r) {
   return json;
 }
 
-// The first line that git prints, or `otherwise`.
-std::string git(const std::string& command, const std::string& otherwise) {
-  try {
-    benchkit::ChildProcess child(
-        {"/bin/sh", "-c", "git -C '" CONVOY_SOURCE_DIR "' " + command + " 2>/dev/null"});
-    return child.read_line(10);
-  } catch (const base::Error&) {
-    return otherwise;  // no git, no repository, or nothing to say
-  }
-}
-
 }  // namespace
 
 std::string tables(const std::vector<CaseResult>& results, const Options& options) {
@@ -146,15 +133,11 @@ std::string tables(const std::vector<CaseResult>& results, const Options& option
 }
 
 io::Json to_json(const std::vector<CaseResult>& results, const Options& options) {
-  plan::Plan team;
-  team.threads = options.threads;
   const benchkit::Peak peak = benchkit::measure_peak(options.threads);
   io::Json list = io::Json::array();
   for (const CaseResult& result : results) list.append(to_json(result));
   io::Json json = io::Json::object({{"benchmark", "train_throughput"}});
-  json.set("commit", git("rev-parse HEAD", "unknown"));
-  json.set("uncommitted_changes", !git("status --porcelain --untracked-files=no", "").empty());
-  json.set("machine", run::describe_environment({}, team));
+  add_provenance(json, options.threads);
   json.set("peak_flops", peak.median_flops).set("peak_isa", peak.isa);
   json.set("threads", options.threads).set("seconds", options.seconds);
   json.set("repetitions", options.repetitions).set("cases", std::move(list));
