@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace convoy::kernels::cpu {
 namespace {
@@ -20,39 +21,33 @@ base::IndexRange within(std::int64_t start, std::int64_t step, std::int64_t coun
   return low <= high ? base::IndexRange{low, high + 1} : base::IndexRange{0, 0};
 }
 
-// The steps of one tile, first to last.
-void add_tile(const Axis& axis, std::int64_t begin, std::int64_t width, std::vector<TileStep>& steps) {
-  const std::int64_t end = begin + width;
-  TileStep main{.begin = begin, .width = width};
-  std::vector<TileStep> parts;
+// Appends a tile, or a run to the one before if that has the same form.
+void add_tile(const Axis& axis, base::IndexRange tile, std::vector<TileStep>& steps) {
+  TileStep step{.begin = tile.begin, .width = tile.size()};
   for (std::int64_t j = 0; j < axis.taps; ++j) {
     base::IndexRange part = axis.outputs_of(j);
-    part = {std::max(part.begin, begin), std::min(part.end, end)};
+    part = {std::max(part.begin, tile.begin), std::min(part.end, tile.end)};
     if (part.size() <= 0) continue;
-    if (part.size() == width) {
-      if (main.taps++ == 0) main.tap = j;
-    } else if (!parts.empty() && parts.back().tap + parts.back().taps == j &&
-               parts.back().begin == part.begin && parts.back().width == part.size()) {
-      ++parts.back().taps;
-    } else {
-      parts.push_back(
-          {.begin = part.begin, .width = part.size(), .tap = j, .taps = 1, .first = false, .last = false});
+    if (part.size() == step.width) {
+      if (step.taps++ == 0) step.tap = j;
+      continue;
     }
+    TilePart* before = step.parts.empty() ? nullptr : &step.parts.back();
+    if (before != nullptr && before->tap + before->taps == j && before->begin == part.begin &&
+        before->width == part.size())
+      ++before->taps;
+    else
+      step.parts.push_back({.tap = j, .taps = 1, .begin = part.begin, .width = part.size()});
   }
-  if (!parts.empty()) {
-    steps.push_back({.begin = begin, .width = width, .last = false});
-    steps.insert(steps.end(), parts.begin(), parts.end());
-    main.first = false;
-  } else if (!steps.empty()) {
+  if (!steps.empty() && steps.back().parts.empty() && step.parts.empty()) {
     TileStep& before = steps.back();
-    const bool same = before.first && before.last && before.width == width && before.tap == main.tap &&
-                      before.taps == main.taps && before.begin + before.runs * width == begin;
-    if (same) {
+    if (before.width == step.width && before.tap == step.tap && before.taps == step.taps &&
+        before.begin + before.runs * step.width == step.begin) {
       ++before.runs;
       return;
     }
   }
-  steps.push_back(main);
+  steps.push_back(std::move(step));
 }
 
 }  // namespace
@@ -97,12 +92,9 @@ std::vector<Axis> backward_axes(const AxisGeometry& g) {
 }
 
 std::vector<TileStep> tile_steps(const Axis& axis, std::int64_t widest) {
-  const std::int64_t tiles = ceil_div(axis.count, widest);
+  const auto tiles = static_cast<int>(ceil_div(axis.count, widest));
   std::vector<TileStep> steps;
-  for (std::int64_t t = 0; t < tiles; ++t) {
-    const base::IndexRange tile = base::split_range(axis.count, static_cast<int>(tiles), static_cast<int>(t));
-    add_tile(axis, tile.begin, tile.size(), steps);
-  }
+  for (int t = 0; t < tiles; ++t) add_tile(axis, base::split_range(axis.count, tiles, t), steps);
   return steps;
 }
 

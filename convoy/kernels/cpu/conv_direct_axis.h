@@ -38,14 +38,19 @@ Axis forward_axis(const AxisGeometry& g);
 // that no tap meets have no taps.
 std::vector<Axis> backward_axes(const AxisGeometry& g);
 
-// Tiles of a row of outputs and what each sums: outputs [begin, begin + width) with taps [tap, tap + taps).
-// Work on one tile begins with a call with `first` (which starts the sums) and ends with one with `last`,
-// both of the whole tile, often the same one; taps that reach beyond a border for a part of the tile stand
-// between, each for the part that it serves. `runs` tiles of the same form follow one another.
+// Taps [tap, tap + taps) that meet the input for outputs [begin, begin + width) of a tile and no others.
+struct TilePart {
+  std::int64_t tap = 0, taps = 0;
+  std::int64_t begin = 0, width = 0;
+};
+
+// A tile of a row of outputs: [begin, begin + width) with taps [tap, tap + taps), which meet the input for
+// all of them, and those that do at one side alone. `runs` tiles of the same form without such parts follow
+// one another.
 struct TileStep {
   std::int64_t begin = 0, width = 0, runs = 1;
   std::int64_t tap = 0, taps = 0;
-  bool first = true, last = true;
+  std::vector<TilePart> parts = {};
 };
 
 // Covers the axis with tiles of nearly equal width, none above `widest`.

@@ -47,18 +47,29 @@ void Correlation::plan_columns() {
                       .y_step = axis.out_step * spec_.y_pixel,
                       .x_tap = axis.in_tap_step * spec_.x_pixel,
                       .w_tap = axis.tap_step * spec_.w_column};
-    for (const TileStep& tile : tile_steps(axis, widest_tile())) {
-      Step step{.tile = tile,
-                .function = {},
-                .x = tile.taps > 0 ? axis.input_of(tile.begin, tile.tap) * spec_.x_pixel : 0,
-                .y = (axis.first + tile.begin * axis.out_step) * spec_.y_pixel,
-                .w = (axis.tap_first + tile.tap * axis.tap_step) * spec_.w_column};
-      for (int v = 0; v < (spec_.depthwise ? 1 : kMaxTileVectors); ++v)
-        step.function[v] = tile_function({v + 1, tile.width, phase.x_step, spec_.depthwise});
-      phase.steps.push_back(step);
-    }
+    for (const TileStep& tile : tile_steps(axis, widest_tile()))
+      phase.steps.push_back(make_step(axis, tile, phase));
     columns_.push_back(std::move(phase));
   }
+}
+
+Correlation::Step Correlation::make_step(const Axis& axis, const TileStep& tile,
+                                         const ColumnPhase& phase) const {
+  Step step{.tile = tile,
+            .function = {},
+            .x = axis.input_of(tile.begin, tile.tap) * spec_.x_pixel,
+            .y = (axis.first + tile.begin * axis.out_step) * spec_.y_pixel,
+            .w = (axis.tap_first + tile.tap * axis.tap_step) * spec_.w_column,
+            .parts = {}};
+  for (int v = 0; v < (spec_.depthwise ? 1 : kMaxTileVectors); ++v)
+    step.function[v] = tile_function({v + 1, tile.width, phase.x_step, spec_.depthwise});
+  for (const TilePart& part : tile.parts)
+    step.parts.push_back({.x = (part.tap - tile.tap) * phase.x_tap,
+                          .w = (part.tap - tile.tap) * phase.w_tap,
+                          .columns = spec_.taps_innermost ? 1 : part.taps,
+                          .inner = spec_.taps_innermost ? part.taps : spec_.inner,
+                          .outputs = ((1U << part.width) - 1) << (part.begin - tile.begin)});
+  return step;
 }
 
 void Correlation::plan_rows() {
@@ -101,9 +112,8 @@ void Correlation::plan_items() {
   groups_ = part_count(units, kWeights_bytes / std::max<std::int64_t>(unit_bytes, 1));
   bands_ = part_count(rows_, kInputs_bytes / row_bytes);
   std::vector<Step>& steps = columns_[0].steps;
-  is_flat_ =
-      rows_ == 1 && spec_.columns.size() == 1 && spec_.rows.size() == 1 &&
-      std::all_of(steps.begin(), steps.end(), [](const Step& s) { return s.tile.first && s.tile.last; });
+  is_flat_ = rows_ == 1 && spec_.columns.size() == 1 && spec_.rows.size() == 1 &&
+             std::all_of(steps.begin(), steps.end(), [](const Step& s) { return s.parts.empty(); });
   if (is_flat_) {
     // Runs of tiles short enough for the inputs' share of the cache, and for every thread to have some.
     const std::int64_t threads = base::thread_count();
@@ -138,8 +148,10 @@ double Correlation::products_of_sample() const {
   for (const auto& phase : row_taps_)
     for (const base::IndexRange& taps : phase) row_taps += static_cast<double>(taps.size());
   for (const ColumnPhase& phase : columns_)
-    for (const Step& step : phase.steps)
+    for (const Step& step : phase.steps) {
       column_taps += static_cast<double>(step.tile.width * step.tile.taps * step.tile.runs);
+      for (const TilePart& part : step.tile.parts) column_taps += static_cast<double>(part.width * part.taps);
+    }
   for (const OutputUnit& unit : spec_.units) unit_blocks += static_cast<double>(unit.vectors * unit.blocks);
   return row_taps * column_taps * unit_blocks * static_cast<double>(spec_.inner);
 }
@@ -224,6 +236,10 @@ void Correlation::run_row(TileCall call, const Chunk& chunk, const ColumnPhase& 
   float* y = call.y;
   call.step = phase.x_step;
   call.y_step = phase.y_step;
+  call.accumulate = !chunk.first;
+  call.relu = spec_.relu && chunk.last;
+  const bool is_empty = call.blocks * call.rows == 0;
+  if (is_empty && call.accumulate && !call.relu) return;
   if (spec_.taps_innermost) {
     call.x_inner = phase.x_tap;
   } else {
@@ -232,14 +248,12 @@ void Correlation::run_row(TileCall call, const Chunk& chunk, const ColumnPhase& 
   }
   for (std::int64_t i = steps.begin; i < steps.end; ++i) {
     const Step& step = phase.steps[static_cast<std::size_t>(i)];
-    call.accumulate = !(chunk.first && step.tile.first);
-    call.relu = spec_.relu && chunk.last && step.tile.last;
-    const bool is_empty = call.blocks * call.rows * step.tile.taps == 0;
-    if (is_empty && call.accumulate && !call.relu) continue;
     call.x = x + step.x;
     call.w = w + step.w;
     call.y = y + step.y;
     call.runs = step.tile.runs;
+    call.parts = step.parts.data();
+    call.part_count = static_cast<std::int64_t>(step.parts.size());
     call.x_run = step.tile.width * phase.x_step;
     call.y_run = step.tile.width * phase.y_step;
     (spec_.taps_innermost ? call.inner : call.columns) = step.tile.taps;

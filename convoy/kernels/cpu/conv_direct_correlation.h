@@ -64,6 +64,7 @@ class Correlation {
     TileStep tile;
     TileFunction function[kMaxTileVectors];
     std::int64_t x, y, w;
+    std::vector<TilePartCall> parts;
   };
   struct ColumnPhase {
     std::vector<Step> steps;
@@ -80,6 +81,7 @@ class Correlation {
   void plan_chunks();
   void plan_items();
   std::int64_t item_count() const;
+  Step make_step(const Axis& axis, const TileStep& tile, const ColumnPhase& phase) const;
   double products_of_sample() const;
   void run_items(const CorrelationArrays& arrays, base::IndexRange items) const;
   void run_item(const CorrelationArrays& arrays, const Chunk& chunk, std::int64_t index) const;

@@ -88,16 +88,54 @@ struct Tile {
     }
   }
 
+  // The same for the outputs whose bits are set.
+  static HWY_INLINE void add_part(const TileCall& t, const TilePartCall& part, const float* HWY_RESTRICT x,
+                                  const float* HWY_RESTRICT w, V (&sum)[kVectors][kWidth]) {
+    const D d;
+    const std::int64_t step = kStep > 0 ? kStep : t.step;
+    for (std::int64_t i = part.inner; i > 0; --i, x += t.x_inner, w += kLanes) {
+      V weight[kVectors];
+      CONVOY_UNROLL for (int v = 0; v < kVectors; ++v) weight[v] = hn::Load(d, w + v * t.w_vector);
+      std::uint32_t outputs = part.outputs;
+      // Hidden from the compiler, which would else make a loop for each combination of bits.
+      asm volatile("" : "+r"(outputs));
+      CONVOY_UNROLL for (int j = 0; j < kWidth; ++j) {
+        if ((outputs & (1U << j)) == 0) continue;
+        V input;
+        if constexpr (kDepthwise)
+          input = hn::Load(d, x + j * step);
+        else
+          input = hn::Set(d, x[j * step]);
+        CONVOY_UNROLL for (int v = 0; v < kVectors; ++v) sum[v][j] = hn::MulAdd(input, weight[v], sum[v][j]);
+      }
+    }
+  }
+
+  // Calls add(x, w) for every block, row and column.
+  template <class Add>
+  static HWY_INLINE void for_each_tap(const TileCall& t, const float* x, const float* w, std::int64_t columns,
+                                      const Add& add_tap) {
+    for (std::int64_t b = t.blocks; b > 0; --b, x += t.x_block, w += t.w_block) {
+      const float *x_row = x, *w_row = w;
+      for (std::int64_t r = t.rows; r > 0; --r, x_row += t.x_row, w_row += t.w_row) {
+        const float *x_tap = x_row, *w_tap = w_row;
+        for (std::int64_t s = columns; s > 0; --s, x_tap += t.x_column, w_tap += t.w_column)
+          add_tap(x_tap, w_tap);
+      }
+    }
+  }
+
   static void run(const TileCall& t) {
     for (std::int64_t i = 0; i < t.runs; ++i) {
       V sum[kVectors][kWidth];
       float* y = t.y + i * t.y_run;
+      const float* x = t.x + i * t.x_run;
       start(t, y, sum);
-      for (std::int64_t b = 0; b < t.blocks; ++b)
-        for (std::int64_t r = 0; r < t.rows; ++r)
-          for (std::int64_t s = 0; s < t.columns; ++s)
-            add(t, t.x + i * t.x_run + b * t.x_block + r * t.x_row + s * t.x_column,
-                t.w + b * t.w_block + r * t.w_row + s * t.w_column, sum);
+      for (const TilePartCall* part = t.parts; part < t.parts + t.part_count; ++part)
+        for_each_tap(t, x + part->x, t.w + part->w, part->columns,
+                     [&](const float* at, const float* w) HWY_ATTR { add_part(t, *part, at, w, sum); });
+      for_each_tap(t, x, t.w, t.columns,
+                   [&](const float* at, const float* w) HWY_ATTR { add(t, at, w, sum); });
       finish(t, y, sum);
     }
   }

@@ -5,6 +5,14 @@
 
 namespace convoy::kernels::cpu {
 
+// Products that a tile has for some of its outputs only: those whose bits are set, with x and w of the tile
+// moved on by so many floats, and `columns` and `inner` of its own.
+struct TilePartCall {
+  std::int64_t x = 0, w = 0;
+  std::int64_t columns = 1, inner = 1;
+  std::uint32_t outputs = 0;
+};
+
 // One tile: `vectors` vectors of output channels times `width` outputs of a row, which read inputs `step`
 // floats apart. For vector v, lane l and output j, with the sum over all b, r, s, i of the four counts,
 //   y[v y_vector + j y_step + l] = start + sum of x[b x_block + r x_row + s x_column + i x_inner + j step]
@@ -26,6 +34,8 @@ struct TileCall {
   std::int64_t w_block = 0, w_row = 0, w_column = 0, w_vector = 0;
   std::int64_t y_vector = 0, y_step = 0;
   std::int64_t step = 0;
+  const TilePartCall* parts = nullptr;
+  std::int64_t part_count = 0;
 };
 
 using TileFunction = void (*)(const TileCall&);
