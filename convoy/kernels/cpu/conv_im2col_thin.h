@@ -6,6 +6,7 @@
 #include "convoy/base/threads.h"
 #include "convoy/kernels/cpu/conv_im2col_data.h"
 #include "convoy/kernels/cpu/conv_lowering.h"
+#include "convoy/kernels/cpu/conv_thin_image.h"
 
 namespace convoy::kernels::cpu {
 
@@ -21,8 +22,8 @@ struct ThinSpec {
   int threads = 1;
 };
 
-// GatherProduct with a depth of exactly channels * taps: pixels become lanes (lower_pixels), so that no lane
-// is spent on channels that do not exist. Weights in layout Oihw{L}o.
+// GatherProduct with a depth of exactly channels * taps: pixels become lanes (ThinImage), so that no lane is
+// spent on channels that do not exist. Weights in layout Oihw{L}o.
 class ThinProduct {
  public:
   explicit ThinProduct(ThinSpec spec);
@@ -32,16 +33,14 @@ class ThinProduct {
   void run(const GatherOperands& operands, float* scratch) const noexcept;
 
  private:
-  void run_tiles(std::int64_t image, base::IndexRange tiles, const GatherOperands& operands,
-                 float* scratch) const noexcept;
+  void run_rows(std::int64_t image, base::IndexRange rows, const GatherOperands& operands,
+                float* scratch) const noexcept;
 
   ThinSpec spec_;
   std::int64_t lanes_ = 0;
-  std::int64_t tile_ = 1;  // pixels of a tile
-  std::int64_t tiles_ = 0;
-  std::int64_t depth_ = 0;
-  std::int64_t parts_ = 1;  // of an image's tiles
-  std::int64_t chunk_ = 1;  // tiles lowered and multiplied together
+  std::int64_t tile_ = 1;   // pixels of a tile
+  std::int64_t parts_ = 1;  // of an image's grid rows
+  ThinImage image_;
 };
 
 }  // namespace convoy::kernels::cpu

@@ -47,6 +47,12 @@ void WeightsProduct::cut() {
   const std::int64_t pixels = std::max<std::int64_t>(1, spec_.lowering.pixels());
   pixels_ = ceil_div(ceil_div(pixels, ceil_div(pixels, kPixels)), lanes_) * lanes_;
   const std::int64_t mine = ceil_div(rows, entry_parts_) * grain;
+  if (spec_.thin) {
+    const std::int64_t grid_rows =
+        std::max<std::int64_t>(1, kPixels / std::max<std::int64_t>(1, spec_.lowering.grid_w));
+    thin_.emplace(spec_.lowering, spec_.channels,
+                  spec_.whole_images ? spec_.lowering.grid_h : std::min(grid_rows, spec_.lowering.grid_h));
+  }
   group_entries_ = spec_.thin || spec_.whole_images
                        ? mine
                        : std::clamp<std::int64_t>(kColumnFloats / (pixels_ * lanes_), 1, mine);
@@ -54,9 +60,12 @@ void WeightsProduct::cut() {
 
 std::int64_t WeightsProduct::scratch_count() const {
   if (is_identity_) return 0;
+  if (thin_) {  // the copy, the column matrix, and a vector that its last entry may spill
+    const std::int64_t blocks = ceil_div(thin_->rows() * spec_.lowering.grid_w, lanes_);
+    return thin_->count() + (blocks * group_entries_ + 1) * lanes_;
+  }
   const std::int64_t pixels = ceil_div(std::max<std::int64_t>(1, spec_.lowering.pixels()), lanes_) * lanes_;
-  const std::int64_t width = spec_.whole_images ? pixels : std::min(pixels, pixels_);
-  return group_entries_ * width * (spec_.thin ? 1 : lanes_);
+  return group_entries_ * (spec_.whole_images ? pixels : std::min(pixels, pixels_)) * lanes_;
 }
 
 void WeightsProduct::multiply_blocks(const Task& task, const WeightsOperands& operands,
@@ -103,10 +112,12 @@ void WeightsProduct::multiply_blocks(const Task& task, const WeightsOperands& op
 
 void WeightsProduct::multiply_thin(const Task& task, const WeightsOperands& operands,
                                    float* scratch) const noexcept {
-  const std::int64_t pixels = spec_.lowering.pixels(), plane = pixels * lanes_, rows = task.entries.size();
-  const std::int64_t width = spec_.whole_images ? ceil_div(pixels, lanes_) * lanes_ : pixels_;
+  const Lowering& l = spec_.lowering;
+  const std::int64_t plane = l.pixels() * lanes_, rows = task.entries.size();
+  float* columns = scratch + thin_->count();
   PanelProduct p{.rows = rows,
                  .panels = task.panels.size(),
+                 .a = columns,
                  .a_block_stride = rows * lanes_,
                  .b_panel_stride = plane,
                  .c = operands.dw + (task.panels.begin * entries_ + task.entries.begin) * lanes_,
@@ -115,22 +126,21 @@ void WeightsProduct::multiply_thin(const Task& task, const WeightsOperands& oper
   for (std::int64_t image = 0; image < spec_.images; ++image) {
     const ThinSource x{operands.x + image * spec_.image_stride, spec_.channel_stride, spec_.pixel_stride};
     const float* dy = operands.dy + (image * spec_.panels + task.panels.begin) * plane;
-    for (std::int64_t lowered = 0; lowered < pixels; lowered += width) {
-      const std::int64_t end = std::min(lowered + width, pixels);
-      for (std::int64_t pixel = lowered; pixel < end; pixel += lanes_)
-        lower_pixels(spec_.lowering, x,
-                     {.entry = task.entries.begin,
-                      .entries = rows,
-                      .pixel = pixel,
-                      .pixels = std::min(lanes_, end - pixel)},
-                     scratch + (pixel - lowered) * rows);
-      for (std::int64_t pixel = lowered; pixel < end; pixel += pixels_) {
-        p.depth = std::min(pixels_, end - pixel);
-        p.a = scratch + (pixel - lowered) * rows;
-        p.b = dy + pixel * lanes_;
-        p.accumulate = operands.accumulate || image > 0 || pixel > 0;
-        multiply_panels(p);
-      }
+    for (std::int64_t row = 0; row < l.grid_h; row += thin_->rows()) {
+      const base::IndexRange grid_rows{row, std::min(row + thin_->rows(), l.grid_h)};
+      const std::int64_t first = row * l.grid_w;
+      p.depth = grid_rows.size() * l.grid_w;
+      thin_->fill(x, grid_rows, scratch);
+      for (std::int64_t pixel = 0; pixel < p.depth; pixel += lanes_)
+        thin_->lower(scratch, row,
+                     {.pixel = first + pixel,
+                      .pixels = std::min(lanes_, p.depth - pixel),
+                      .entry = task.entries.begin,
+                      .entries = rows},
+                     columns + pixel * rows);
+      p.b = dy + first * lanes_;
+      p.accumulate = operands.accumulate || image > 0 || row > 0;
+      multiply_panels(p);
     }
   }
 }

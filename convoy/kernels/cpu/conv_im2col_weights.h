@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "convoy/base/threads.h"
 #include "convoy/kernels/cpu/conv_lowering.h"
+#include "convoy/kernels/cpu/conv_thin_image.h"
 
 namespace convoy::kernels::cpu {
 
@@ -59,6 +61,7 @@ class WeightsProduct {
   std::int64_t entry_parts_ = 1, panel_parts_ = 1;
   std::int64_t group_entries_ = 1;  // entries lowered and multiplied together
   std::int64_t pixels_ = 1;         // pixels of one product
+  std::optional<ThinImage> thin_;   // for the grid rows of one product
 };
 
 }  // namespace convoy::kernels::cpu

@@ -95,68 +95,9 @@ void raise_block_here(const Lowering& lowering, const float* column, std::int64_
     column += stride;
   }
 }
-
-// A run of lanes [lane, end) that lie in one grid row, which begins at grid column `column`.
-struct Run {
-  std::int64_t lane = 0, end = 0;
-  std::int64_t grid_row = 0, grid_column = 0;
-};
-
-// The lanes of `run` by one tap, zero elsewhere.
-HWY_INLINE hn::Vec<Tag> lower_run(const Lowering& lowering, const Tap& tap, const Run& run,
-                                  const float* channel, std::int64_t pixel_stride) {
-  const Tag d;
-  const std::int64_t row = run.grid_row * lowering.stride_h + tap.row;
-  if (row < 0 || row >= lowering.source_h) return hn::Zero(d);
-  const std::int64_t first = run.grid_column * lowering.stride_w + tap.column;  // source column of run.lane
-  const float* source = channel + row * lowering.source_w * pixel_stride;
-  if (lowering.stride_w == 1 && pixel_stride == 1) {
-    const std::int64_t begin = std::clamp(run.lane - first, run.lane, run.end);
-    const std::int64_t end = std::clamp(run.lane + lowering.source_w - first, begin, run.end);
-    const auto mask = hn::AndNot(hn::FirstN(d, static_cast<std::size_t>(begin)),
-                                 hn::FirstN(d, static_cast<std::size_t>(end)));
-    return hn::MaskedLoad(mask, d, source + first - run.lane);
-  }
-  HWY_ALIGN float lanes[kLanes] = {};
-  for (std::int64_t lane = run.lane; lane < run.end; ++lane) {
-    const std::int64_t column = first + (lane - run.lane) * lowering.stride_w;
-    if (column >= 0 && column < lowering.source_w) lanes[lane] = source[column * pixel_stride];
-  }
-  return hn::Load(d, lanes);
-}
-
-void lower_pixels_here(const Lowering& lowering, const ThinSource& source, const ColumnPiece& piece,
-                       float* to) {
-  const Tag d;
-  Run runs[kLanes];
-  int count = 0;
-  for (std::int64_t lane = 0; lane < piece.pixels; ++count) {
-    const std::int64_t pixel = piece.pixel + lane, column = pixel % lowering.grid_w;
-    const std::int64_t end = std::min(piece.pixels, lane + lowering.grid_w - column);
-    runs[count] = {lane, end, pixel / lowering.grid_w, column};
-    lane = end;
-  }
-  const std::int64_t taps = lowering.tap_count();
-  std::int64_t channel = piece.entry / taps, tap = piece.entry % taps;
-  for (std::int64_t e = 0; e < piece.entries; ++e, to += kLanes) {
-    const float* plane = source.data + channel * source.channel_stride;
-    const Tap& at = lowering.taps[static_cast<std::size_t>(tap)];
-    auto lanes = lower_run(lowering, at, runs[0], plane, source.pixel_stride);
-    for (int r = 1; r < count; ++r)
-      lanes = hn::Or(lanes, lower_run(lowering, at, runs[r], plane, source.pixel_stride));
-    hn::Store(lanes, d, to);
-    if (++tap == taps) {
-      tap = 0;
-      ++channel;
-    }
-  }
-}
 #else
 void lower_blocks_here(const Lowering&, const float*, const ColumnPiece&, float*) { HWY_ABORT("needs AVX2"); }
 void raise_block_here(const Lowering&, const float*, std::int64_t, float*) { HWY_ABORT("needs AVX2"); }
-void lower_pixels_here(const Lowering&, const ThinSource&, const ColumnPiece&, float*) {
-  HWY_ABORT("needs AVX2");
-}
 #endif
 
 }  // namespace HWY_NAMESPACE
@@ -169,7 +110,6 @@ namespace {
 
 HWY_EXPORT(lower_blocks_here);
 HWY_EXPORT(raise_block_here);
-HWY_EXPORT(lower_pixels_here);
 
 }  // namespace
 
@@ -185,11 +125,6 @@ void lower_blocks(const Lowering& lowering, const float* source, const ColumnPie
 
 void raise_block(const Lowering& lowering, const float* column, std::int64_t stride, float* source) noexcept {
   HWY_DYNAMIC_DISPATCH(raise_block_here)(lowering, column, stride, source);
-}
-
-void lower_pixels(const Lowering& lowering, const ThinSource& source, const ColumnPiece& piece,
-                  float* to) noexcept {
-  HWY_DYNAMIC_DISPATCH(lower_pixels_here)(lowering, source, piece, to);
 }
 
 }  // namespace convoy::kernels::cpu

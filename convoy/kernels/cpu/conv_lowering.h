@@ -45,17 +45,4 @@ void lower_blocks(const Lowering& lowering, const float* source, const ColumnPie
 // meets by that tap, taps in order; first clears the block. In the calling thread.
 void raise_block(const Lowering& lowering, const float* column, std::int64_t stride, float* source) noexcept;
 
-// A source whose channels are not worth a block each: element (channel, pixel) at channel * channel_stride +
-// pixel * pixel_stride.
-struct ThinSource {
-  const float* data = nullptr;
-  std::int64_t channel_stride = 0;
-  std::int64_t pixel_stride = 0;
-};
-
-// Pixels turned into lanes: for entries e = channel * taps + tap of the piece, to[(e - entry) L + l] is what
-// grid pixel `pixel` + l meets, zero from lane `pixels` on. piece.pixels <= L; piece.stride is not read.
-void lower_pixels(const Lowering& lowering, const ThinSource& source, const ColumnPiece& piece,
-                  float* to) noexcept;
-
 }  // namespace convoy::kernels::cpu
