@@ -62,6 +62,10 @@ struct MultiplyJob {
   std::int64_t rows = 0, depth = 0;
   std::int64_t vectors = 0;  // 1 or 2
   bool accumulate = false;
+  // a and b of the product that follows, or null: fetched into the cache meanwhile, because neither is where
+  // hardware would look for it. multiply_tiles fetches a's first block alone.
+  const float* next_a = nullptr;
+  const float* next_b = nullptr;  // multiply_channels only
 };
 
 struct OutputJob {
@@ -71,6 +75,7 @@ struct OutputJob {
   const float* bias = nullptr;  // null: none; of all `channels`
   std::int64_t channels = 0;
   bool relu = false;
+  bool stream = false;  // write around the caches
 };
 
 // Gradients of filters of one block of input channels and one vector of output channels.

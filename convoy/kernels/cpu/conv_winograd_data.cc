@@ -11,6 +11,10 @@ namespace {
 
 constexpr std::int64_t kFloatBytes = 4;
 
+// Outputs of this size bypass the caches: before the next layer has come to their end, their beginning would
+// have left the cache anyway. VGG-16's first layers gain 4 to 25 % (Zen 4, 32 MB of L3).
+constexpr std::int64_t kStreamed_bytes = 12 << 20;
+
 class WinogradData final : public Kernel {
  public:
   WinogradData(const Problem& problem, const ConvGeometry& geometry, WinogradVariant variant)
@@ -23,6 +27,9 @@ class WinogradData final : public Kernel {
         forward_(problem.pass == Pass::forward),
         has_bias_(forward_ && geometry.has_bias),
         relu_(geometry.relu),
+        streams_(geometry.n * shape_.out.channel_blocks * shape_.lanes * shape_.out.h * shape_.out.w *
+                     kFloatBytes >=
+                 kStreamed_bytes),
         blocks_c_(forward_ ? shape_.in.channel_blocks : shape_.out.channel_blocks),
         blocks_k_(forward_ ? shape_.out.channel_blocks : shape_.in.channel_blocks) {
     const bool keeps_filters = forward_ && !problem.training;
@@ -32,7 +39,7 @@ class WinogradData final : public Kernel {
     const std::int64_t filters = shape_.panels() * panel_floats() * kFloatBytes;
     if (keeps_filters) traits_.derived_bytes = filters;
     std::int64_t own = product_floats_;
-    if (!filters_apart_) own += shape_.points * blocking_.depth * kWinogradPanel * shape_.lanes;
+    if (!filters_apart_) own += shape_.points * filter_point(blocking_.depth);
     if (!blocking_.by_panels) own += tile_floats_;
     traits_.workspace_bytes = threads_ * own * kFloatBytes;
     if (blocking_.by_panels) traits_.workspace_bytes += tile_floats_ * kFloatBytes;
@@ -69,10 +76,12 @@ class WinogradData final : public Kernel {
     float* filters = nullptr;  // transformed; null: each thread transforms its own
   };
 
-  // Floats of one panel's transformed filters: chunks of `depth` channels, each (point, channel, vector,
-  // lane).
+  // A panel's transformed filters come in chunks of `depth` channels, each (point, channel, vector, lane),
+  // its points one line apart from a power of two.
+  std::int64_t filter_point(std::int64_t depth) const { return (depth * kWinogradPanel + 1) * shape_.lanes; }
+  std::int64_t chunks() const { return (shape_.in_channels + blocking_.depth - 1) / blocking_.depth; }
   std::int64_t panel_floats() const {
-    return shape_.points * shape_.in_channels * kWinogradPanel * shape_.lanes;
+    return shape_.points * (shape_.in_channels * kWinogradPanel + chunks()) * shape_.lanes;
   }
 
   void transform_filters(const Call& call, std::int64_t panel, base::IndexRange depth, float* to) const {
@@ -84,7 +93,7 @@ class WinogradData final : public Kernel {
                               .depth_begin = depth.begin,
                               .depth_end = depth.end,
                               .to = to,
-                              .point = depth.size() * kWinogradPanel * shape_.lanes});
+                              .point = filter_point(depth.size())});
   }
 
   base::IndexRange chunk(std::int64_t begin) const {
@@ -93,15 +102,14 @@ class WinogradData final : public Kernel {
 
   float* place(const Call& call, std::int64_t panel, std::int64_t depth_begin) const {
     return call.filters + panel * panel_floats() +
-           shape_.points * depth_begin * kWinogradPanel * shape_.lanes;
+           depth_begin / blocking_.depth * shape_.points * filter_point(blocking_.depth);
   }
 
   void transform_all_filters(const Call& call) const {
-    const std::int64_t chunks = (shape_.in_channels + blocking_.depth - 1) / blocking_.depth;
-    base::parallel_for(shape_.panels() * chunks, 1, [&](base::IndexRange range) {
+    base::parallel_for(shape_.panels() * chunks(), 1, [&](base::IndexRange range) {
       for (std::int64_t i = range.begin; i < range.end; ++i) {
-        const base::IndexRange depth = chunk(i % chunks * blocking_.depth);
-        transform_filters(call, i / chunks, depth, place(call, i / chunks, depth.begin));
+        const base::IndexRange depth = chunk(i % chunks() * blocking_.depth);
+        transform_filters(call, i / chunks(), depth, place(call, i / chunks(), depth.begin));
       }
     });
   }
@@ -125,24 +133,33 @@ class WinogradData final : public Kernel {
   }
 
   void run_by_panels(const Call& call, float* workspace) const {
-    const std::int64_t blocks = shape_.in.channel_blocks;
-    const Transformed v = shape_.transformed(workspace, blocks, shape_.tiles);
-    base::parallel_for(blocks * shape_.tiles, 1, [&](base::IndexRange range) {
+    const auto groups = static_cast<int>((shape_.tiles + blocking_.tiles - 1) / blocking_.tiles);
+    for (int group = 0; group < groups; ++group) {
+      const base::IndexRange tiles = base::split_range(shape_.tiles, groups, group);
+      const Transformed v = shape_.transformed(workspace, shape_.in.channel_blocks, tiles.size());
+      transform_group(call, tiles, v);
+      base::parallel_for(threads_, 1, [&](base::IndexRange parts) {
+        for (std::int64_t part = parts.begin; part < parts.end; ++part) {
+          const base::IndexRange panels =
+              base::split_range(shape_.panels(), threads_, static_cast<int>(part));
+          for (std::int64_t panel = panels.begin; panel < panels.end; ++panel)
+            multiply_and_invert(call, v, {tiles.begin, tiles.end, 0, 0}, panel,
+                                workspace + tile_floats_ + part * own_floats_);
+        }
+      });
+    }
+  }
+
+  void transform_group(const Call& call, base::IndexRange tiles, const Transformed& v) const {
+    base::parallel_for(shape_.in.channel_blocks * tiles.size(), 1, [&](base::IndexRange range) {
       for (std::int64_t i = range.begin; i < range.end;) {
-        const std::int64_t block = i / shape_.tiles, tile = i % shape_.tiles;
-        const std::int64_t end = std::min(shape_.tiles, tile + range.end - i);
+        const std::int64_t block = i / tiles.size(), tile = i % tiles.size();
+        const std::int64_t end = std::min(tiles.size(), tile + range.end - i);
         Transformed to = v;
         to.data += tile * shape_.lanes;
-        steps_.transform_inputs(shape_.in, {tile, end, block, block + 1}, call.x, to);
+        steps_.transform_inputs(shape_.in, {tiles.begin + tile, tiles.begin + end, block, block + 1}, call.x,
+                                to);
         i += end - tile;
-      }
-    });
-    base::parallel_for(threads_, 1, [&](base::IndexRange parts) {
-      for (std::int64_t part = parts.begin; part < parts.end; ++part) {
-        const base::IndexRange panels = base::split_range(shape_.panels(), threads_, static_cast<int>(part));
-        for (std::int64_t panel = panels.begin; panel < panels.end; ++panel)
-          multiply_and_invert(call, v, {0, shape_.tiles, 0, 0}, panel,
-                              workspace + tile_floats_ + part * own_floats_);
       }
     });
   }
@@ -158,10 +175,11 @@ class WinogradData final : public Kernel {
       const base::IndexRange depth = chunk(begin);
       float* u = call.filters == nullptr ? scratch + product_floats_ : place(call, panel, begin);
       if (call.filters == nullptr) transform_filters(call, panel, depth, u);
-      for (std::int64_t point = 0; point < shape_.points; ++point)
-        products_.multiply_tiles({.a = v.data + point * v.point + begin / lanes * v.block,
+      const float* a = v.data + begin / lanes * v.block;
+      for (std::int64_t point = 0; point < shape_.points; ++point, a += v.point)
+        products_.multiply_tiles({.a = a,
                                   .a_block = v.block,
-                                  .b = u + point * depth.size() * kWinogradPanel * lanes,
+                                  .b = u + point * filter_point(depth.size()),
                                   .b_step = kWinogradPanel * lanes,
                                   .b_vector = lanes,
                                   .c = product.data + point * product.point,
@@ -169,14 +187,16 @@ class WinogradData final : public Kernel {
                                   .rows = rows,
                                   .depth = depth.size(),
                                   .vectors = vectors,
-                                  .accumulate = begin > 0});
+                                  .accumulate = begin > 0,
+                                  .next_a = a + v.point});
     }
     steps_.inverse_outputs(shape_.out, {.from = product,
                                         .range = {tiles.tile_begin, tiles.tile_end, first, first + vectors},
                                         .to = call.y,
                                         .bias = call.bias,
                                         .channels = shape_.out_channels,
-                                        .relu = relu_});
+                                        .relu = relu_,
+                                        .stream = streams_});
   }
 
   WinogradSteps steps_;
@@ -185,7 +205,7 @@ class WinogradData final : public Kernel {
   KernelTraits traits_;
   int threads_;
   DataBlocking blocking_;
-  bool forward_, has_bias_, relu_;
+  bool forward_, has_bias_, relu_, streams_;
   std::int64_t blocks_c_, blocks_k_;
   bool filters_apart_ = false;       // all filters are transformed before the first product
   std::int64_t tile_floats_ = 0;     // transformed tiles of a block

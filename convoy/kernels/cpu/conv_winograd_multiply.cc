@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "convoy/kernels/cpu/conv_winograd.h"
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -63,18 +64,34 @@ HWY_INLINE void store_sums(const MultiplyJob& job, const Vector* HWY_RESTRICT su
   (hn::StoreU(sums[i], F32(), job.c + i % vectors * job.c_vector + i / vectors * kLanes), ...);
 }
 
+// What a product fetches for the next. TileRows: blocks of a lie too far apart for hardware to follow, so
+// each is fetched while the one before is multiplied. ChannelRows: one line of a or b each step.
+template <int... row>
+HWY_INLINE void fetch_block(const float* HWY_RESTRICT a, std::integer_sequence<int, row...>) {
+  (hwy::Prefetch(a + row * kLanes), ...);
+}
+
 template <class A, int rows, int vectors>
 void multiply(const MultiplyJob& job) {
   const std::make_integer_sequence<int, rows * vectors> all;
   const std::make_integer_sequence<int, rows> each_row;
   Vector sums[rows * vectors];
   begin_sums<vectors>(job, sums, all);
-  const float *a = job.a, *b = job.b;
+  const float *a = job.a, *b = job.b, *next_a = job.next_a, *next_b = job.next_b;
   const std::int64_t b_step = job.b_step, b_vector = job.b_vector;
   std::int64_t left = job.depth;
-  for (; left >= kLanes; left -= kLanes, a += job.a_block)
-    for (int p = 0; p < kLanes; ++p, b += b_step)
+  for (; left >= kLanes; left -= kLanes, a += job.a_block) {
+    if constexpr (A::kStep == 1) fetch_block(left >= 2 * kLanes ? a + job.a_block : next_a, each_row);
+    for (int p = 0; p < kLanes; ++p, b += b_step) {
+      if constexpr (A::kStep > 1) {
+        hwy::Prefetch(next_a);
+        hwy::Prefetch(next_b);
+        next_a += kLanes;
+        next_b += kLanes;
+      }
       multiply_step<A, vectors>(a + p * A::kStep, b, b_vector, sums, each_row);
+    }
+  }
   for (std::int64_t p = 0; p < left; ++p, b += b_step)
     multiply_step<A, vectors>(a + p * A::kStep, b, b_vector, sums, each_row);
   store_sums<vectors>(job, sums, all);
@@ -88,6 +105,21 @@ constexpr std::array<std::array<Multiply, 2>, sizeof...(row)> multiply_table(
   return {{{&multiply<A, row + 1, 1>, &multiply<A, row + 1, 2>}...}};
 }
 
+// What piece i of `pieces` fetches: TileRows the rows of the next piece, the last one those of the next
+// product; ChannelRows a of the next product, the last one b. Without anything to fetch, what is there
+// already.
+template <class A>
+void set_fetched(const MultiplyJob& job, bool is_last, std::int64_t end, MultiplyJob& piece) {
+  const float* next_a = job.next_a == nullptr ? job.a : job.next_a;
+  const float* next_b = job.next_b == nullptr ? job.b : job.next_b;
+  if (A::kStep == 1) {
+    piece.next_a = is_last ? next_a : job.a + end * A::kRow;
+    return;
+  }
+  piece.next_a = is_last ? next_b : next_a;
+  piece.next_b = is_last && job.next_b != nullptr ? next_b + job.b_vector : piece.next_a;
+}
+
 // Rows in pieces of nearly the same size: many small remainders would load b more often.
 template <class A, int max_rows>
 void multiply_rows(const MultiplyJob& job) {
@@ -98,6 +130,7 @@ void multiply_rows(const MultiplyJob& job) {
     const std::int64_t begin = job.rows * i / pieces, end = job.rows * (i + 1) / pieces;
     piece.a = job.a + begin * A::kRow;
     piece.c = job.c + begin * kLanes;
+    set_fetched<A>(job, i + 1 == pieces, end, piece);
     kTable[static_cast<std::size_t>(end - begin - 1)][static_cast<std::size_t>(job.vectors - 1)](piece);
   }
 }

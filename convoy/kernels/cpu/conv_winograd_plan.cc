@@ -9,6 +9,17 @@
 namespace convoy::kernels::cpu {
 namespace {
 
+// Transformed filters above this size leave the second level of cache to the tiles only if each thread makes
+// its own, panel by panel. Measured on VGG-16, Zen 4 (1 MB of L2 a core, 32 MB of L3): 256 -> 256 channels
+// gain 6 %, 512 -> 512 8 %, 128 -> 256 lose 4 %.
+constexpr std::int64_t kSmallFilters_bytes = 6 << 20;
+constexpr std::int64_t kGroup_bytes = 24 << 20;   // transformed tiles of a group: most of the last level
+constexpr std::int64_t kBlock_bytes = 448 << 10;  // transformed tiles of a block: half of the second level
+constexpr std::int64_t kSums_bytes = 3 << 20;
+constexpr std::int64_t kOneGroup_bytes = 64 << 20;
+constexpr std::int64_t kSummedTiles = 48;
+constexpr std::int64_t kPanelDepth = 128, kTileDepth = 512;
+
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
@@ -40,13 +51,16 @@ WinogradShape::WinogradShape(const ConvGeometry& g, Pass pass, WinogradVariant v
 DataBlocking data_blocking(const WinogradShape& shape, int threads) {
   const std::int64_t tile_bytes = shape.points * shape.in.channel_blocks * shape.lanes * 4;
   const std::int64_t filter_bytes = tile_bytes * shape.out.channel_blocks * shape.lanes;
-  DataBlocking blocking{.depth = 4 * shape.lanes};
-  blocking.by_panels =
-      (filter_bytes >= (4 << 20) && tile_bytes * shape.tiles <= (24 << 20)) || shape.tiles < 24 * threads;
   const std::int64_t rows = shape.lanes == 16 ? 14 : 6;
-  const std::int64_t fitting = (400 << 10) / tile_bytes / rows * rows;
-  blocking.tiles = blocking.by_panels ? shape.tiles : std::clamp<std::int64_t>(fitting, 2 * rows, 4 * rows);
-  if (!blocking.by_panels) blocking.depth = shape.in.channel_blocks * shape.lanes;
+  DataBlocking blocking{.depth = 128};
+  blocking.by_panels = filter_bytes >= kSmallFilters_bytes || shape.tiles < 2 * rows * threads;
+  if (blocking.by_panels) {
+    blocking.tiles = std::min(shape.tiles, std::max(kGroup_bytes / tile_bytes, 4 * rows));
+    blocking.depth = kPanelDepth;
+  } else {
+    blocking.tiles = std::clamp(kBlock_bytes / tile_bytes / rows * rows, rows, 4 * rows);
+    blocking.depth = std::min<std::int64_t>(shape.in.channel_blocks * shape.lanes, kTileDepth);
+  }
   return blocking;
 }
 
@@ -55,11 +69,27 @@ WeightsBlocking weights_blocking(const WinogradShape& shape, int threads) {
       shape.points * (shape.in.channel_blocks + shape.out.channel_blocks) * shape.lanes * 4;
   const std::int64_t sum_bytes =
       shape.points * shape.in.channel_blocks * shape.out.channel_blocks * shape.lanes * shape.lanes * 4;
-  WeightsBlocking blocking{.channel_blocks = 4};
-  blocking.by_filters = sum_bytes > (3 << 20) || shape.tiles < 24 * threads;
-  const std::int64_t budget = blocking.by_filters ? 16 << 20 : 768 << 10;
-  const std::int64_t fitting = budget / tile_bytes / shape.lanes * shape.lanes;
-  blocking.tiles = std::min(shape.tiles, std::max<std::int64_t>(fitting, 2 * shape.lanes));
+  WeightsBlocking blocking{.panels = 2, .channel_blocks = 8};
+  blocking.by_filters = sum_bytes > kSums_bytes || shape.tiles < 2 * shape.lanes * threads;
+  if (blocking.by_filters) {
+    // Several groups keep the sums of all filters in memory between them, which costs more than tiles in
+    // memory do.
+    const bool one_group = tile_bytes * shape.tiles <= kOneGroup_bytes;
+    blocking.tiles = std::max(2 * shape.lanes, one_group ? shape.tiles : kGroup_bytes / tile_bytes);
+  } else {
+    blocking.tiles = kSummedTiles;
+  }
+  blocking.tiles = std::min(shape.tiles, blocking.tiles);
+  // At least four items a thread, so that they share the work evenly.
+  const auto items = [&] {
+    return divide_up(shape.panels(), blocking.panels) *
+           divide_up(shape.in.channel_blocks, blocking.channel_blocks);
+  };
+  while (items() < 4 * threads && blocking.panels * blocking.channel_blocks > 1)
+    if (blocking.channel_blocks >= blocking.panels * 4 || blocking.panels == 1)
+      blocking.channel_blocks = divide_up(blocking.channel_blocks, 2);
+    else
+      --blocking.panels;
   return blocking;
 }
 

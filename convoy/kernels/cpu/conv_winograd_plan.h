@@ -52,8 +52,9 @@ struct WeightsBlocking {
   // False: each thread sums over blocks of its own tiles into its own sums of all filters. True: tiles are
   // transformed in large groups, and threads divide the filters.
   bool by_filters = false;
-  std::int64_t tiles = 0;           // of a block or group
-  std::int64_t channel_blocks = 0;  // of an item of work
+  std::int64_t tiles = 0;  // of a block or group
+  // By filters: what one thread sums at a time, so that tiles are read from its second level of cache.
+  std::int64_t panels = 1, channel_blocks = 1;
 };
 WeightsBlocking weights_blocking(const WinogradShape& shape, int threads);
 

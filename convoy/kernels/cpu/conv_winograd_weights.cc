@@ -13,6 +13,9 @@ namespace {
 
 constexpr std::int64_t kFloatBytes = 4;
 
+// Tiles that a product sums over at once: a panel of dy is then 16 KB, half of the first level of cache.
+constexpr std::int64_t kDepth_tiles = 128;
+
 // At the point (1, 1) a transformed tile of gradients is their sum, divided by the square of M'(1): the
 // bias's gradient at no extra reading.
 template <int m, int r>
@@ -42,7 +45,7 @@ class WinogradWeights final : public Kernel {
     sums_floats_ = shape_.panels() * shape_.in.channel_blocks * item_floats();
     bias_floats_ = (shape_.out.channel_blocks * shape_.lanes + 15) / 16 * 16 * 2;  // float64
     groups_ = blocking_.by_filters ? (shape_.tiles + blocking_.tiles - 1) / blocking_.tiles : 1;
-    own_floats_ = blocking_.by_filters ? blocking_.channel_blocks * item_floats()
+    own_floats_ = blocking_.by_filters ? blocking_.panels * blocking_.channel_blocks * item_floats()
                                        : x_floats_ + dy_floats_ + sums_floats_ + bias_floats_;
     std::int64_t floats = threads_ * own_floats_;
     if (blocking_.by_filters)
@@ -83,19 +86,57 @@ class WinogradWeights final : public Kernel {
     return std::min(shape_.lanes, shape_.in_channels - block * shape_.lanes);
   }
 
-  // sums of item (panel, block) (+)= those of the tiles in x and dy, at one point.
-  void multiply(const Transformed& x, const Transformed& dy, std::int64_t tiles, std::int64_t point,
-                std::int64_t panel, std::int64_t block, float* sums, bool accumulate) const {
-    products_.multiply_channels({.a = x.data + point * x.point + block * x.block,
-                                 .b = dy.data + point * dy.point + panel * kWinogradPanel * dy.block,
-                                 .b_step = shape_.lanes,
-                                 .b_vector = dy.block,
-                                 .c = sums + point * item_point(),
-                                 .c_vector = shape_.lanes * shape_.lanes,
-                                 .rows = rows(block),
-                                 .depth = tiles,
-                                 .vectors = vectors(panel),
-                                 .accumulate = accumulate});
+  // Some items: panels x blocks of input channels.
+  struct Items {
+    base::IndexRange panels, blocks;
+  };
+
+  // What a thread sums: the tiles in x and dy, into the items' sums, which begin at `sums`; a panel's lie
+  // `stride` apart.
+  struct Sum {
+    Transformed x, dy;
+    std::int64_t tiles = 0;
+    Items items;
+    float* sums = nullptr;
+    std::int64_t stride = 0;
+    bool accumulate = false;
+  };
+
+  // The products of one sum, counted with the block of channels fastest, then panel, chunk of tiles and
+  // point. A chunk is so short that a panel of its dy stays in the first level of cache.
+  void multiply(const Sum& sum) const {
+    const std::int64_t chunks = std::max<std::int64_t>(1, (sum.tiles + kDepth_tiles - 1) / kDepth_tiles);
+    const std::int64_t count = shape_.points * chunks * sum.items.panels.size() * sum.items.blocks.size();
+    MultiplyJob job = product(sum, chunks, 0);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const MultiplyJob next = product(sum, chunks, i + 1 < count ? i + 1 : i);
+      job.next_a = next.a;
+      if (next.b != job.b) job.next_b = next.b;
+      products_.multiply_channels(job);
+      job = next;
+    }
+  }
+
+  MultiplyJob product(const Sum& sum, std::int64_t chunks, std::int64_t i) const {
+    const std::int64_t block = i % sum.items.blocks.size();
+    i /= sum.items.blocks.size();
+    const std::int64_t panel = i % sum.items.panels.size();
+    i /= sum.items.panels.size();
+    const std::int64_t chunk = i % chunks, point = i / chunks;
+    const base::IndexRange tiles =
+        base::split_range(sum.tiles, static_cast<int>(chunks), static_cast<int>(chunk));
+    const std::int64_t first = (sum.items.panels.begin + panel) * kWinogradPanel;
+    return {.a = sum.x.data + point * sum.x.point + (sum.items.blocks.begin + block) * sum.x.block +
+                 tiles.begin * shape_.lanes,
+            .b = sum.dy.data + point * sum.dy.point + first * sum.dy.block + tiles.begin * shape_.lanes,
+            .b_step = shape_.lanes,
+            .b_vector = sum.dy.block,
+            .c = sum.sums + panel * sum.stride + block * item_floats() + point * item_point(),
+            .c_vector = shape_.lanes * shape_.lanes,
+            .rows = rows(sum.items.blocks.begin + block),
+            .depth = tiles.size(),
+            .vectors = vectors(sum.items.panels.begin + panel),
+            .accumulate = sum.accumulate || chunk > 0};
   }
 
   void invert(const Call& call, std::int64_t panel, std::int64_t block, const float* sums) const {
@@ -160,10 +201,13 @@ class WinogradWeights final : public Kernel {
       steps_.transform_inputs(shape_.in, tiles, call.x, x);
       steps_.transform_gradients(shape_.out, dy_tiles, call.dy, dy);
       if (call.db != nullptr) add_bias(dy, range.size(), bias_of(own));
-      for (std::int64_t point = 0; point < shape_.points; ++point)
-        for (std::int64_t panel = 0; panel < shape_.panels(); ++panel)
-          for (std::int64_t block = 0; block < shape_.in.channel_blocks; ++block)
-            multiply(x, dy, range.size(), point, panel, block, sums + item(panel, block), b > 0);
+      multiply({.x = x,
+                .dy = dy,
+                .tiles = range.size(),
+                .items = {{0, shape_.panels()}, {0, shape_.in.channel_blocks}},
+                .sums = sums,
+                .stride = item(1, 0),
+                .accumulate = b > 0});
     }
   }
 
@@ -213,25 +257,39 @@ class WinogradWeights final : public Kernel {
     float* scratch;  // of each thread: the sums of a row of items, if there is one
   };
 
+  // Rectangles of panels x blocks of input channels, divided among the threads.
   void multiply_group(const Call& call, std::int64_t group, std::int64_t tiles, const GroupArrays& a) const {
-    const std::int64_t blocks = shape_.in.channel_blocks, width = blocking_.channel_blocks;
-    const std::int64_t across = (blocks + width - 1) / width, count = shape_.panels() * across;
+    const std::int64_t blocks = shape_.in.channel_blocks;
+    const std::int64_t across = (blocks + blocking_.channel_blocks - 1) / blocking_.channel_blocks;
+    const std::int64_t down = (shape_.panels() + blocking_.panels - 1) / blocking_.panels;
     base::parallel_for(threads_, 1, [&](base::IndexRange parts) {
       for (std::int64_t part = parts.begin; part < parts.end; ++part) {
-        const base::IndexRange own = base::split_range(count, threads_, static_cast<int>(part));
+        const base::IndexRange own = base::split_range(down * across, threads_, static_cast<int>(part));
         for (std::int64_t i = own.begin; i < own.end; ++i) {
-          const std::int64_t panel = i / across, begin = i % across * width,
-                             end = std::min(blocks, begin + width);
-          float* sums = groups_ > 1 ? a.sums + item(panel, begin) : a.scratch + part * own_floats_;
-          for (std::int64_t point = 0; point < shape_.points; ++point)
-            for (std::int64_t b = begin; b < end; ++b)
-              multiply(a.x, a.dy, tiles, point, panel, b, sums + (b - begin) * item_floats(), group > 0);
-          if (group + 1 < groups_) continue;
-          for (std::int64_t b = begin; b < end; ++b)
-            invert(call, panel, b, sums + (b - begin) * item_floats());
+          const Items items{
+              base::split_range(shape_.panels(), static_cast<int>(down), static_cast<int>(i / across)),
+              base::split_range(blocks, static_cast<int>(across), static_cast<int>(i % across))};
+          const bool apart = groups_ == 1;
+          const Sum sum{.x = a.x,
+                        .dy = a.dy,
+                        .tiles = tiles,
+                        .items = items,
+                        .sums = apart ? a.scratch + part * own_floats_
+                                      : a.sums + item(items.panels.begin, items.blocks.begin),
+                        .stride = apart ? items.blocks.size() * item_floats() : item(1, 0),
+                        .accumulate = group > 0};
+          multiply(sum);
+          if (group + 1 == groups_) invert(call, items, sum.sums, sum.stride);
         }
       }
     });
+  }
+
+  void invert(const Call& call, const Items& items, const float* sums, std::int64_t stride) const {
+    for (std::int64_t panel = items.panels.begin; panel < items.panels.end; ++panel)
+      for (std::int64_t block = items.blocks.begin; block < items.blocks.end; ++block)
+        invert(call, panel, block,
+               sums + (panel - items.panels.begin) * stride + (block - items.blocks.begin) * item_floats());
   }
 
   WinogradSteps steps_;
