@@ -29,7 +29,8 @@ GatherProduct::GatherProduct(GatherSpec spec)
   is_contiguous_ = spec_.target_stride_h == 1 && spec_.target_stride_w == 1 && spec_.target_w == l.grid_w &&
                    spec_.target_h == l.grid_h;
   entries_ = spec_.source_blocks * l.tap_count();
-  chunk_ = std::clamp<std::int64_t>(kDepth / lanes_, 1, std::max<std::int64_t>(entries_, 1));
+  chunk_ =
+      std::clamp<std::int64_t>(kDepth / lanes_, 1, std::max({entries_, spec_.cut_entries, std::int64_t{1}}));
   rows_ = is_contiguous_ ? l.pixels() : l.grid_h;
   row_grain_ = is_contiguous_ ? register_tile().rows : 1;
   cut();
@@ -39,9 +40,11 @@ GatherProduct::GatherProduct(GatherSpec spec)
 // taken together, so that the weights are read once for all of them. Then rows and panels are cut further,
 // until the threads get equal shares.
 void GatherProduct::cut() {
-  const std::int64_t pixels = std::max<std::int64_t>(1, spec_.lowering.pixels());
+  const std::int64_t pixels = std::max<std::int64_t>(
+      1, spec_.cut_rows > 0 ? spec_.cut_rows * spec_.cut_columns : spec_.lowering.pixels());
   const std::int64_t room = std::max<std::int64_t>(row_grain_, kColumnFloats / (chunk_ * lanes_));
-  const std::int64_t tiles = std::max<std::int64_t>(1, ceil_div(rows_, row_grain_));
+  const std::int64_t rows = spec_.cut_rows > 0 && !is_contiguous_ ? spec_.cut_rows : rows_;
+  const std::int64_t tiles = std::max<std::int64_t>(1, ceil_div(rows, row_grain_));
   std::int64_t together = 1;
   if (is_contiguous_ && !spec_.whole_images) {
     together = std::clamp<std::int64_t>(room / pixels, 1, spec_.images);
@@ -69,7 +72,7 @@ std::int64_t GatherProduct::scratch_count() const {
   const std::int64_t tiles = ceil_div(ceil_div(rows_, row_grain_), row_parts_);
   const std::int64_t pixels =
       std::min(tiles * row_grain_, rows_) * (is_contiguous_ ? 1 : spec_.lowering.grid_w);
-  return (spec_.whole_images ? entries_ : chunk_) * images * pixels * lanes_;
+  return (spec_.whole_images ? entries_ : std::min(chunk_, entries_)) * images * pixels * lanes_;
 }
 
 GatherProduct::Unit GatherProduct::unit(std::int64_t index) const {
@@ -162,16 +165,6 @@ void GatherProduct::run_units(base::IndexRange range, const GatherOperands& oper
     const Unit u = unit(index);
     if (u.images.size() > 0 && u.rows.size() > 0 && u.panels.size() > 0) run_unit(u, operands, scratch);
   }
-}
-
-void GatherProduct::run(const GatherOperands& operands, float* scratch) const noexcept {
-  const std::int64_t count = units();
-  const int parts = static_cast<int>(std::min<std::int64_t>(count, spec_.threads));
-  base::parallel_for(parts, 1, [&](base::IndexRange range) {
-    for (std::int64_t part = range.begin; part < range.end; ++part)
-      run_units(base::split_range(count, parts, static_cast<int>(part)), operands,
-                scratch + part * scratch_count());
-  });
 }
 
 }  // namespace convoy::kernels::cpu

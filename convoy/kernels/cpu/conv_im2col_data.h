@@ -29,6 +29,9 @@ struct GatherSpec {
   bool relu = false;
   bool whole_images = false;  // the column matrix of whole images, not of what fits the second cache
   int threads = 1;            // that the work is cut for
+  // The work is cut as if there were so many entries, grid rows and grid columns; 0: as there are. Products
+  // that interleave their grids in one target are cut alike then.
+  std::int64_t cut_entries = 0, cut_rows = 0, cut_columns = 0;
 };
 
 struct GatherOperands {
@@ -51,8 +54,6 @@ class GatherProduct {
   std::int64_t scratch_count() const;
   // In the calling thread.
   void run_units(base::IndexRange units, const GatherOperands& operands, float* scratch) const noexcept;
-  // All units on the compute team; the scratch of thread i at scratch + i * scratch_count().
-  void run(const GatherOperands& operands, float* scratch) const noexcept;
 
  private:
   struct Unit;

@@ -2,12 +2,16 @@
 
 #include <algorithm>
 
+#include "convoy/base/check.h"
+#include "convoy/base/threads.h"
 #include "convoy/kernels/cpu/simd.h"
 
 namespace convoy::kernels::cpu {
 namespace {
 
-std::int64_t blocks_of(std::int64_t channels) { return (channels + simd_lanes() - 1) / simd_lanes(); }
+std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+std::int64_t blocks_of(std::int64_t channels) { return ceil_div(channels, simd_lanes()); }
 
 // Pixels of x's gradient at (row + i stride_h, column + j stride_w) meet the same taps: those whose distance
 // from the pixel is a multiple of the strides. docs/algorithms.md, "Convolution as a matrix product".
@@ -126,11 +130,15 @@ void Im2colPass::prepare_backward_data(const Im2colSpec& spec) {
                         .target_column = column,
                         .weight_panel_stride = y_blocks * taps * square,
                         .weight_group_stride = x_blocks * y_blocks * taps * square,
-                        .threads = spec.threads};
+                        .threads = spec.threads,
+                        .cut_entries = y_blocks * ceil_div(g.r, g.stride_h) * ceil_div(g.s, g.stride_w),
+                        .cut_rows = ceil_div(g.h, g.stride_h),
+                        .cut_columns = ceil_div(g.w, g.stride_w)};
       for (std::int64_t block = 0; block < y_blocks; ++block)
         for (const std::int64_t tap : phase.index)
           gather.weight_blocks.push_back((block * taps + tap) * square);
       gathers_.emplace_back(std::move(gather));
+      CONVOY_CHECK(gathers_.back().units() == gathers_.front().units(), "phases are cut alike");
     }
 }
 
@@ -159,6 +167,21 @@ std::int64_t Im2colPass::scratch_count() const {
   return count * threads_;
 }
 
+// Unit by unit, and in each the phases of the strides in turn: together they fill whole cache lines of the
+// target.
+void Im2colPass::run_gathers(const GatherOperands& operands, float* scratch) const noexcept {
+  const std::int64_t units = gathers_.front().units(), own = scratch_count() / threads_;
+  const int parts = static_cast<int>(std::min<std::int64_t>(units, threads_));
+  base::parallel_for(parts, 1, [&](base::IndexRange range) {
+    for (std::int64_t part = range.begin; part < range.end; ++part) {
+      const auto mine = base::split_range(units, parts, static_cast<int>(part));
+      for (std::int64_t unit = mine.begin; unit < mine.end; ++unit)
+        for (const GatherProduct& gather : gathers_)
+          gather.run_units({unit, unit + 1}, operands, scratch + part * own);
+    }
+  });
+}
+
 void Im2colPass::run(const Im2colArgs& args, float* scratch) const noexcept {
   if (weights_) {
     weights_->run({args.x, args.dy, args.dw, args.accumulate}, scratch);
@@ -168,7 +191,7 @@ void Im2colPass::run(const Im2colArgs& args, float* scratch) const noexcept {
   if (raise_) raise_->run({args.dy, args.weights, nullptr, args.dx}, scratch);
   const GatherOperands operands{args.y != nullptr ? args.x : args.dy, args.weights, args.bias,
                                 args.y != nullptr ? args.y : args.dx};
-  for (const GatherProduct& gather : gathers_) gather.run(operands, scratch);
+  if (!gathers_.empty()) run_gathers(operands, scratch);
 }
 
 }  // namespace convoy::kernels::cpu

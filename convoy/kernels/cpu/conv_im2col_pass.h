@@ -52,8 +52,10 @@ class Im2colPass {
   void prepare_backward_data(const Im2colSpec& spec);
   void prepare_weights(const Im2colSpec& spec);
 
+  void run_gathers(const GatherOperands& operands, float* scratch) const noexcept;
+
   int threads_;
-  std::vector<GatherProduct> gathers_;  // forward: one; backward_data: one a phase of the strides
+  std::vector<GatherProduct> gathers_;  // forward: one; backward_data: one a phase of the strides, cut alike
   std::optional<ThinProduct> thin_;
   std::optional<RaiseProduct> raise_;
   std::optional<WeightsProduct> weights_;
