@@ -196,7 +196,8 @@ Request read_request(const CommandLine& line) {
   // Whoever asks for many repetitions gets them, and whoever asks for none in particular a quick answer.
   const bool is_patient = line.has("repetitions") || line.has("seconds");
   request.config.most_seconds = is_patient ? std::numeric_limits<double>::infinity() : 1;
-  if (!request.config.algorithms.empty()) request.config.hopeless = 0;
+  // What was asked for by name, and curves of a chart, are measured however slow they are.
+  if (!request.config.algorithms.empty() || line.has("svg")) request.config.hopeless = 0;
   for (const int threads : thread_counts(line))
     for (const Pass pass : directions(line))
       for (ConvCase which : layers(line)) {

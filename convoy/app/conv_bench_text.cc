@@ -21,9 +21,12 @@ using benchkit::ConvProblem;
 using kernels::Pass;
 using report::Align;
 
+// Three digits.
 std::string time_text(double seconds) {
-  if (seconds < 1e-3) return fmt::format("{:.1f} us", seconds * 1e6);
-  return seconds < 1 ? fmt::format("{:.3g} ms", seconds * 1e3) : fmt::format("{:.3g} s", seconds);
+  const auto [value, unit] = seconds < 1e-3 ? std::pair(seconds * 1e6, "us")
+                             : seconds < 1  ? std::pair(seconds * 1e3, "ms")
+                                            : std::pair(seconds, "s");
+  return fmt::format("{:.{}f} {}", value, value < 10 ? 2 : value < 100 ? 1 : 0, unit);
 }
 
 std::string heading(const ConvCaseResult& result) {

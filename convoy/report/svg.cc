@@ -271,22 +271,23 @@ std::string_view chart_style() {
 .c-axis { stroke: #a3a29d; fill: none; }
 .c-line { fill: none; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
 .c-dot { stroke: #fcfcfb; stroke-width: 2; }
-.c-line.c-1 { stroke: #2a78d6; } .c-dot.c-1 { fill: #2a78d6; }
-.c-line.c-2 { stroke: #d9582b; } .c-dot.c-2 { fill: #d9582b; }
-.c-line.c-3 { stroke: #1a8f66; } .c-dot.c-3 { fill: #1a8f66; }
-.c-line.c-4 { stroke: #7f56c9; } .c-dot.c-4 { fill: #7f56c9; }
-.c-line.c-5 { stroke: #b8860b; } .c-dot.c-5 { fill: #b8860b; }
-.c-line.c-6 { stroke: #c2407f; } .c-dot.c-6 { fill: #c2407f; }
-.c-dashed.c-line { stroke-dasharray: 6 5; }
+.c-line.c-1 { stroke: #2a78d6; } .c-dot.c-1 { fill: #2a78d6; } .c-dashed.c-dot.c-1 { stroke: #2a78d6; }
+.c-line.c-2 { stroke: #d9582b; } .c-dot.c-2 { fill: #d9582b; } .c-dashed.c-dot.c-2 { stroke: #d9582b; }
+.c-line.c-3 { stroke: #1a8f66; } .c-dot.c-3 { fill: #1a8f66; } .c-dashed.c-dot.c-3 { stroke: #1a8f66; }
+.c-line.c-4 { stroke: #7f56c9; } .c-dot.c-4 { fill: #7f56c9; } .c-dashed.c-dot.c-4 { stroke: #7f56c9; }
+.c-line.c-5 { stroke: #b8860b; } .c-dot.c-5 { fill: #b8860b; } .c-dashed.c-dot.c-5 { stroke: #b8860b; }
+.c-line.c-6 { stroke: #c2407f; } .c-dot.c-6 { fill: #c2407f; } .c-dashed.c-dot.c-6 { stroke: #c2407f; }
+.c-dashed.c-line { stroke-dasharray: 6 5; } .c-dot.c-dashed { fill: #fcfcfb; }
 @media (prefers-color-scheme: dark) {
 .c-page { fill: #1a1a19; } .c-title, .c-end { fill: #ffffff; } .c-label, .c-tick { fill: #c3c2b7; }
 .c-grid { stroke: #33332f; } .c-axis { stroke: #6b6a64; } .c-dot { stroke: #1a1a19; }
-.c-line.c-1 { stroke: #4c94ea; } .c-dot.c-1 { fill: #4c94ea; }
-.c-line.c-2 { stroke: #ef7f55; } .c-dot.c-2 { fill: #ef7f55; }
-.c-line.c-3 { stroke: #35b887; } .c-dot.c-3 { fill: #35b887; }
-.c-line.c-4 { stroke: #a88ae6; } .c-dot.c-4 { fill: #a88ae6; }
-.c-line.c-5 { stroke: #d9a93a; } .c-dot.c-5 { fill: #d9a93a; }
-.c-line.c-6 { stroke: #ea74ab; } .c-dot.c-6 { fill: #ea74ab; }
+.c-line.c-1 { stroke: #4c94ea; } .c-dot.c-1 { fill: #4c94ea; } .c-dashed.c-dot.c-1 { stroke: #4c94ea; }
+.c-line.c-2 { stroke: #ef7f55; } .c-dot.c-2 { fill: #ef7f55; } .c-dashed.c-dot.c-2 { stroke: #ef7f55; }
+.c-line.c-3 { stroke: #35b887; } .c-dot.c-3 { fill: #35b887; } .c-dashed.c-dot.c-3 { stroke: #35b887; }
+.c-line.c-4 { stroke: #a88ae6; } .c-dot.c-4 { fill: #a88ae6; } .c-dashed.c-dot.c-4 { stroke: #a88ae6; }
+.c-line.c-5 { stroke: #d9a93a; } .c-dot.c-5 { fill: #d9a93a; } .c-dashed.c-dot.c-5 { stroke: #d9a93a; }
+.c-line.c-6 { stroke: #ea74ab; } .c-dot.c-6 { fill: #ea74ab; } .c-dashed.c-dot.c-6 { stroke: #ea74ab; }
+.c-dot.c-dashed { fill: #1a1a19; }
 }
 )";
 }
