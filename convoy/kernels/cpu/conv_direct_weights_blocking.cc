@@ -45,8 +45,8 @@ void choose_parts(const ConvGeometry& g, std::int64_t wanted_tasks, WeightsBlock
     return ceil_div(b.k_blocks, b.k_parts) * ceil_div(b.c_blocks, b.c_parts) * block_bytes > kTask_bytes;
   };
   const auto halve = [&] {
-    // A task reads all of x for its k-blocks and all of dy for its c-blocks: near-square ones read least.
-    const bool by_k = ceil_div(b.k_blocks, b.k_parts) >= ceil_div(b.c_blocks, b.c_parts);
+    // Every part of k reads all of x, with the pixels that a strided tap leaves out, and each of c all of dy.
+    const bool by_k = b.k_parts * b.c_blocks * g.h * g.w <= b.c_parts * b.k_blocks * g.p * g.q;
     if (by_k && b.k_parts < b.k_blocks)
       b.k_parts = std::min(b.k_blocks, 2 * b.k_parts);
     else if (b.c_parts < b.c_blocks)
