@@ -20,9 +20,6 @@
 #define CONVOY_UNROLL _Pragma("GCC unroll 32")
 #endif
 
-#ifndef CONVOY_PREFETCH
-#define CONVOY_PREFETCH 3
-#endif
 HWY_BEFORE_NAMESPACE();
 namespace convoy::kernels::cpu {
 namespace HWY_NAMESPACE {
@@ -109,10 +106,10 @@ HWY_INLINE void store_tile(PanelTag d, const PanelProduct& p, const TilePlace& a
       hn::StoreU(sums[i][v], d, at.c + i * p.c_row_stride + v * p.c_panel_stride);
 }
 
-// Fetches into the second cache what the next tile reads of one block of steps: a line a row, or a step.
+// Fetches a part of what the next tile reads of one block of steps: a line a row, or a step.
 template <int kLines, std::int64_t kLine>
 HWY_INLINE void prefetch_block(const float* next) {
-  CONVOY_UNROLL for (int i = 0; i < kLines; ++i) __builtin_prefetch(next + i * kLine, 0, CONVOY_PREFETCH);
+  CONVOY_UNROLL for (int i = 0; i < kLines; ++i) __builtin_prefetch(next + i * kLine, 0, 3);
 }
 
 // One register tile of c: the whole depth, then the epilogue.
@@ -166,6 +163,25 @@ HWY_INLINE std::int64_t tile_rows(std::int64_t rows, std::int64_t row, std::int6
   return (rows - row + tiles - tile - 1) / (tiles - tile);
 }
 
+struct TileIndex {
+  std::int64_t panel = 0, segment = 0, tile = 0;
+};
+
+// What a transposed product fetches during a tile. The tiles of a segment share its lines, and all pairs of
+// panels its rows, so that only the first pair fetches the next segment. Behind the last segment the next
+// pair's panels are fetched, one a tile; behind the last pair what follows in memory, where the next product
+// begins.
+HWY_INLINE const float* next_of_transposed(const PanelProduct& p, const TileIndex& at) {
+  const bool is_last_pair = at.panel + kTilePanels >= p.panels;
+  if (at.segment + 1 == p.segments) {
+    const std::int64_t panel = is_last_pair ? 0 : at.panel + kTilePanels;
+    const float* next = p.b + std::min(panel + at.tile, p.panels - 1) * p.b_panel_stride;
+    return is_last_pair ? next + p.depth * kPanelLanes : next;
+  }
+  if (is_last_pair && at.panel > 0 && at.segment + 2 == p.segments) return p.a + p.depth * kPanelLanes;
+  return p.a + (at.segment + 1) * p.a_segment_stride;
+}
+
 template <bool kTransposed>
 HWY_INLINE void multiply(const PanelProduct& p) {
   constexpr auto kSequence = std::make_integer_sequence<int, kTileRows>{};
@@ -177,15 +193,13 @@ HWY_INLINE void multiply(const PanelProduct& p) {
     const auto& function = panel + 1 < p.panels ? kPair : kSingle;
     for (std::int64_t segment = 0; segment < p.segments; ++segment) {
       const float* a = p.a + segment * p.a_segment_stride;
-      const float* next_segment = segment + 1 < p.segments ? a + p.a_segment_stride : p.a;
       float* c = p.c + segment * p.c_segment_stride + panel * p.c_panel_stride;
       for (std::int64_t tile = 0, row = 0; tile < tiles; ++tile) {
         const std::int64_t rows = tile_rows(p.rows, row, tiles, tile);
-        // The next tile's rows; transposed ones of a segment share their lines. Behind the last segment, the
-        // next panels: a transposed product streams them, and has as many tiles a segment as panels a pair.
-        const float* next = !kTransposed && tile + 1 < tiles ? a + (row + rows) * kRow : next_segment;
-        if (kTransposed && segment + 1 == p.segments && panel + kTilePanels + tile < p.panels)
-          next = p.b + (panel + kTilePanels + tile) * p.b_panel_stride;
+        const float* next = kTransposed                ? next_of_transposed(p, {panel, segment, tile})
+                            : tile + 1 < tiles         ? a + (row + rows) * kRow
+                            : segment + 1 < p.segments ? a + p.a_segment_stride
+                                                       : p.a;
         function[static_cast<std::size_t>(rows - 1)](
             p, {a + row * kRow, p.b + panel * p.b_panel_stride, c + row * p.c_row_stride, panel * kPanelLanes,
                 next});
