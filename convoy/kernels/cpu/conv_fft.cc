@@ -9,6 +9,8 @@
 //   backward_weights  dW[v,u] = X[v,u] conj(dY[v,u]), a sum over tiles; dW in "Abcd16a"
 // Source: Mathieu, Henaff, LeCun (2013); Vasilache et al. (2014); Winograd-like tiling of the frequency
 // domain.
+#include "convoy/kernels/cpu/conv_fft.h"
+
 #include <algorithm>
 #include <string>
 
@@ -29,6 +31,8 @@ namespace {
 constexpr std::int64_t kMaxWorkspace_bytes = 512 << 20;
 constexpr std::int64_t kLeanWorkspace_bytes = 16 << 20;
 constexpr std::int64_t kMinFilter = 3;
+// Results above this are written past the caches.
+constexpr std::int64_t kStream_bytes = 16 << 20;
 
 // Maps of one array, nChw{L}c.
 struct Maps {
@@ -54,6 +58,8 @@ class ConvFft final : public Kernel {
     traits_.reads_inputs = {problem.pass == Pass::backward_weights};
     traits_.reads_outputs = {false};
     traits_.workspace_bytes = p_.workspace_bytes();
+    streams_ = (data ? traits_.inputs[0].storage_bytes(problem.inputs[0], problem.type)
+                     : traits_.outputs[0].storage_bytes(problem.outputs[0], problem.type)) > kStream_bytes;
     if (problem.pass == Pass::forward && !problem.training && p_.chunk_blocks == p_.out_blocks)
       traits_.derived_bytes = p_.frequencies() * p_.filter_step * 4;
   }
@@ -214,7 +220,8 @@ class ConvFft final : public Kernel {
                                 .columns = columns.count,
                                 .scale = scale(),
                                 .bias = bias == nullptr ? nullptr : bias + block * p_.lanes,
-                                .relu = g_.relu && p_.shape.pass == Pass::forward});
+                                .relu = g_.relu && p_.shape.pass == Pass::forward,
+                                .stream = streams_});
       }
     });
   }
@@ -385,9 +392,12 @@ class ConvFft final : public Kernel {
   const FftPasses* on_columns_;
   ComplexProductFunction multiply_;
   KernelTraits traits_;
+  bool streams_ = false;
 };
 
-base::Verdict supports(const Problem& problem, std::int64_t max_workspace_bytes) {
+}  // namespace
+
+base::Verdict supports_conv_fft(const Problem& problem, std::int64_t max_workspace_bytes) {
   if (problem.family != LayoutFamily::blocked)
     return base::Reason{base::str("only blocked layouts, not ", name(problem.family))};
   if (problem.inputs[0].rank() != 4) return base::Reason{"only 2 spatial dimensions"};
@@ -407,7 +417,12 @@ base::Verdict supports(const Problem& problem, std::int64_t max_workspace_bytes)
   return {};
 }
 
-double predict(const Problem& problem, const machine::Machine& machine, std::int64_t max_workspace_bytes) {
+std::unique_ptr<Kernel> make_conv_fft(const Problem& problem, std::int64_t max_workspace_bytes) {
+  return std::make_unique<ConvFft>(problem, max_workspace_bytes);
+}
+
+double conv_fft_seconds(const Problem& problem, const machine::Machine& machine,
+                        std::int64_t max_workspace_bytes) {
   const ConvGeometry g = ConvGeometry::of(problem).value();
   const auto plan = plan_conv_fft(g, problem.pass, simd_lanes(), base::thread_count(), max_workspace_bytes);
   const double flops = plan->multiply_adds * 2 * static_cast<double>(plan->lanes);
@@ -417,26 +432,23 @@ double predict(const Problem& problem, const machine::Machine& machine, std::int
          bytes / (cached ? machine.cache_bandwidth : machine.memory_bandwidth);
 }
 
-double growth(const Problem& problem, std::int64_t max_workspace_bytes) {
+double conv_fft_error_growth(const Problem& problem, std::int64_t max_workspace_bytes) {
   const ConvGeometry g = ConvGeometry::of(problem).value();
   return conv_fft_error_growth(
       plan_conv_fft(g, problem.pass, simd_lanes(), base::thread_count(), max_workspace_bytes).value());
 }
 
-constexpr std::int64_t kFull = kMaxWorkspace_bytes, kLean = kLeanWorkspace_bytes;
-
-}  // namespace
-
 KernelEntry conv_fft_entry() {
   return {.name = "fft",
           .op = "Conv",
-          .supports = [](const Problem& problem) { return supports(problem, kFull); },
-          .make = [](const Problem& problem) -> std::unique_ptr<Kernel> {
-            return std::make_unique<ConvFft>(problem, kFull);
-          },
-          .seconds = [](const Problem& problem,
-                        const machine::Machine& machine) { return predict(problem, machine, kFull); },
-          .error_growth = [](const Problem& problem) { return growth(problem, kFull); },
+          .supports = [](const Problem& problem) { return supports_conv_fft(problem, kMaxWorkspace_bytes); },
+          .make = [](const Problem& problem) { return make_conv_fft(problem, kMaxWorkspace_bytes); },
+          .seconds =
+              [](const Problem& problem, const machine::Machine& machine) {
+                return conv_fft_seconds(problem, machine, kMaxWorkspace_bytes);
+              },
+          .error_growth =
+              [](const Problem& problem) { return conv_fft_error_growth(problem, kMaxWorkspace_bytes); },
           .error_terms = ErrorTerms::whole_maps,
           .exact_on_integers = false};
 }
@@ -444,13 +456,14 @@ KernelEntry conv_fft_entry() {
 KernelEntry conv_fft_lean_entry() {
   return {.name = "fft:lean",
           .op = "Conv",
-          .supports = [](const Problem& problem) { return supports(problem, kLean); },
-          .make = [](const Problem& problem) -> std::unique_ptr<Kernel> {
-            return std::make_unique<ConvFft>(problem, kLean);
-          },
-          .seconds = [](const Problem& problem,
-                        const machine::Machine& machine) { return predict(problem, machine, kLean); },
-          .error_growth = [](const Problem& problem) { return growth(problem, kLean); },
+          .supports = [](const Problem& problem) { return supports_conv_fft(problem, kLeanWorkspace_bytes); },
+          .make = [](const Problem& problem) { return make_conv_fft(problem, kLeanWorkspace_bytes); },
+          .seconds =
+              [](const Problem& problem, const machine::Machine& machine) {
+                return conv_fft_seconds(problem, machine, kLeanWorkspace_bytes);
+              },
+          .error_growth =
+              [](const Problem& problem) { return conv_fft_error_growth(problem, kLeanWorkspace_bytes); },
           .error_terms = ErrorTerms::whole_maps,
           .exact_on_integers = false};
 }

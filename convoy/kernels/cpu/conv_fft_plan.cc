@@ -44,9 +44,18 @@ FftAxis::Range clip(std::int64_t begin, std::int64_t end, std::int64_t size) {
 // multiply-add.
 double line_cycles(int points) { return 2.5 * points * std::log2(points) / kTransformEfficiency; }
 
+// Cuts the axis for transforms of so many points; false if they are too short. A tile sees outputs + filter -
+// 1 inputs, which must fit. Where one tile has zeros on both sides of its inputs, what wraps around from one
+// side may overlap with the zeros of the other: inputs + the longer of both sides must fit then.
 bool cut(FftAxis& axis, int points) {
   if (points < axis.filter) return false;
   axis.points = points;
+  axis.tiles = 1;
+  axis.tile = axis.output;
+  const FftAxis::Range given = axis.inputs(0);
+  const std::int64_t after = axis.output + axis.filter - 1 - given.first - given.count;
+  if (axis.output <= points && given.count + std::max<std::int64_t>(given.first, after) <= points)
+    return true;
   axis.tiles = ceil_div(axis.output, points - axis.filter + 1);
   axis.tile = ceil_div(axis.output, axis.tiles);
   return true;

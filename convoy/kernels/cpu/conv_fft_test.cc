@@ -1,5 +1,7 @@
 // What the conformance suite's small problems do not reach: tiles in both axes, chunks of images and of
 // filters, and groups of blocks.
+#include "convoy/kernels/cpu/conv_fft.h"
+
 #include <gtest/gtest.h>
 
 #include "convoy/base/threads.h"
@@ -49,29 +51,65 @@ TEST(ConvFft, LargeFiltersAndPaddingsBeyondThem) {
   expect_sound(conv_fft_entry(), conv({1, 2, 9, 12}, 3, {3, 4}, {5, 6, 4, 7}));
 }
 
-// A limit so low that images, filters and groups come in parts; the results stay the same.
-TEST(ConvFft, ChunksAndGroupsAreWithinTheLimit) {
-  const TestCase test = conv({4, 40, 24, 24}, 72, {7, 7}, {3, 3, 3, 3});
+constexpr std::int64_t kTiny_bytes = 440 << 10;
+
+KernelEntry tiny_entry() {
+  return {.name = "fft:tiny",
+          .op = "Conv",
+          .supports = [](const Problem& problem) { return supports_conv_fft(problem, kTiny_bytes); },
+          .make = [](const Problem& problem) { return make_conv_fft(problem, kTiny_bytes); },
+          .seconds =
+              [](const Problem& problem, const machine::Machine& machine) {
+                return conv_fft_seconds(problem, machine, kTiny_bytes);
+              },
+          .error_growth = [](const Problem& problem) { return conv_fft_error_growth(problem, kTiny_bytes); },
+          .error_terms = ErrorTerms::whole_maps,
+          .exact_on_integers = false};
+}
+
+// A limit so low that images and filters come in parts.
+TEST(ConvFft, ChunksOfImagesAndFiltersAreWithinTheLimit) {
+  const TestCase test = conv({3, 36, 12, 12}, 36, {5, 5}, {2, 2, 2, 2});
+  int image_chunks = 0, block_chunks = 0;
   for (const Pass pass : kPasses) {
     TestCase of_pass = test;
     of_pass.pass = pass;
     const ConvGeometry g = ConvGeometry::of(of_pass.problem()).value();
     const auto whole = plan_conv_fft(g, pass, simd_lanes(), 1, std::int64_t{1} << 30);
-    const auto lean = plan_conv_fft(g, pass, simd_lanes(), 1, 4 << 20);
-    ASSERT_TRUE(whole && lean);
-    EXPECT_EQ(whole->chunk_images, 4);
+    const auto tiny = plan_conv_fft(g, pass, simd_lanes(), 1, kTiny_bytes);
+    ASSERT_TRUE(whole && tiny);
+    EXPECT_EQ(whole->chunk_images, 3);
     EXPECT_EQ(whole->chunk_blocks, whole->out_blocks);
-    EXPECT_LT(lean->chunk_images * lean->chunk_blocks, 4 * lean->out_blocks);
-    EXPECT_LE(lean->workspace_bytes(), 4 << 20);
+    EXPECT_LT(tiny->chunk_images * tiny->chunk_blocks, 3 * tiny->out_blocks);
+    image_chunks += pass == Pass::backward_weights && tiny->chunk_images < 3;
+    block_chunks += tiny->chunk_blocks < tiny->out_blocks;
+    EXPECT_LE(tiny->workspace_bytes(), kTiny_bytes);
     EXPECT_FALSE(plan_conv_fft(g, pass, simd_lanes(), 1, 1 << 16));
   }
-  TestCase wide = conv({1, 800, 6, 6}, 48, {3, 3}, {1, 1, 1, 1});
-  wide.pass = Pass::forward;
+  EXPECT_EQ(image_chunks, 1);
+  EXPECT_GE(block_chunks, 1);
+  expect_sound(tiny_entry(), test);
+}
+
+// Many input channels: not all output blocks of a chunk fit into the caches at once.
+TEST(ConvFft, GroupsOfBlocks) {
+  const TestCase wide = conv({1, 800, 6, 6}, 48, {3, 3}, {1, 1, 1, 1});
   const ConvGeometry g = ConvGeometry::of(wide.problem()).value();
-  const auto plan = plan_conv_fft(g, Pass::forward, simd_lanes(), 1, 16 << 20);
+  const auto plan = plan_conv_fft(g, Pass::forward, simd_lanes(), 1, std::int64_t{1} << 30);
   EXPECT_LT(plan->group_blocks, plan->chunk_blocks);
   base::set_thread_count(1);
-  EXPECT_EQ(find_fault(conv_fft_lean_entry(), wide), std::nullopt);
+  EXPECT_EQ(find_fault(conv_fft_entry(), wide), std::nullopt);
+}
+
+// One tile with zeros on both sides: what wraps around meets zeros, and fewer points than inputs and filter
+// suffice.
+TEST(ConvFft, ATileMayWrapAroundItsPadding) {
+  const TestCase test = conv({1, 2, 24, 22}, 3, {17, 15}, {8, 7, 8, 7});
+  const ConvGeometry g = ConvGeometry::of(test.problem()).value();
+  const auto plan = plan_conv_fft(g, Pass::forward, simd_lanes(), 1, std::int64_t{1} << 30);
+  EXPECT_EQ(plan->shape.rows.points, 32);
+  EXPECT_EQ(plan->shape.columns.points, 30);
+  expect_sound(conv_fft_entry(), test);
 }
 
 TEST(ConvFft, TilesCoverTheOutputsOnce) {

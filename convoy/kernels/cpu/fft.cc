@@ -6,6 +6,7 @@
 #include "hwy/foreach_target.h"
 // Behind foreach_target.h, which includes this file once a target.
 #include "convoy/kernels/cpu/fft-inl.h"
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -146,11 +147,19 @@ void rows_inverse(const InverseFftRows& rows) {
     const auto store = [&](int k, V re, V im) HWY_ATTR {
       if (k >= rows.columns) return;
       float* to = y + k * rows.column_step;
-      hn::Store(hn::Max(hn::MulAdd(im, scale, bias), floor), d, to);
-      if (paired) hn::Store(hn::Max(hn::MulAdd(re, scale, bias), floor), d, to + rows.row_step);
+      const V first = hn::Max(hn::MulAdd(im, scale, bias), floor);
+      const V second = hn::Max(hn::MulAdd(re, scale, bias), floor);
+      if (rows.stream) {
+        hn::Stream(first, d, to);
+        if (paired) hn::Stream(second, d, to + rows.row_step);
+        return;
+      }
+      hn::Store(first, d, to);
+      if (paired) hn::Store(second, d, to + rows.row_step);
     };
     LongDft<kA, kB, decltype(load), decltype(store)>{load, store, scratch}.run();
   }
+  if (rows.stream) hwy::FlushStream();
 }
 
 template <int kA, int kB>
@@ -160,7 +169,8 @@ constexpr FftPasses passes() {
 }
 
 constexpr FftPasses kPasses[] = {
-    passes<8, 1>(),  passes<10, 1>(), passes<12, 1>(), passes<4, 4>(),  passes<5, 4>(),  passes<6, 4>(),
+    passes<8, 1>(),  passes<7, 2>(),  passes<9, 2>(),  passes<6, 5>(),  passes<11, 4>(), passes<9, 6>(),
+    passes<11, 6>(), passes<10, 1>(), passes<12, 1>(), passes<4, 4>(),  passes<5, 4>(),  passes<6, 4>(),
     passes<7, 4>(),  passes<8, 4>(),  passes<6, 6>(),  passes<8, 5>(),  passes<8, 6>(),  passes<8, 7>(),
     passes<10, 6>(), passes<8, 8>(),  passes<9, 8>(),  passes<10, 8>(), passes<11, 8>(), passes<12, 8>()};
 
@@ -191,7 +201,8 @@ namespace convoy::kernels::cpu {
 HWY_EXPORT(find_passes);
 
 namespace {
-constexpr int kSizes[] = {8, 10, 12, 16, 20, 24, 28, 32, 36, 40, 48, 56, 60, 64, 72, 80, 88, 96};
+constexpr int kSizes[] = {8,  10, 12, 14, 16, 18, 20, 24, 28, 30, 32, 36,
+                          40, 44, 48, 54, 56, 60, 64, 66, 72, 80, 88, 96};
 }
 
 std::span<const int> fft_sizes() { return kSizes; }

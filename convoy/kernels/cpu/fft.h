@@ -54,6 +54,7 @@ struct InverseFftRows {
   float scale = 1;
   const float* bias = nullptr;  // L floats, or null: zero
   bool relu = false;
+  bool stream = false;  // past the caches: y is too large to be found there again
 };
 
 // The passes for one number of points, compiled for the instruction set that Highway chose when they were
