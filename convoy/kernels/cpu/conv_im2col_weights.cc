@@ -10,6 +10,8 @@ namespace {
 
 // Pixels of one product: a pair of dy's panels takes 32 KiB at 16 lanes.
 constexpr std::int64_t kPixels = 256;
+// The same of a thin x, whose rows are copied once for each of their taps' rows when taken one by one.
+constexpr std::int64_t kThinPixels = 1024;
 // Floats of the column matrix in one product: 256 KiB, to stay in the second cache beside dy.
 constexpr std::int64_t kColumnFloats = 64 * 1024;
 
@@ -48,10 +50,11 @@ void WeightsProduct::cut() {
   pixels_ = ceil_div(ceil_div(pixels, ceil_div(pixels, kPixels)), lanes_) * lanes_;
   const std::int64_t mine = ceil_div(rows, entry_parts_) * grain;
   if (spec_.thin) {
-    const std::int64_t grid_rows =
-        std::max<std::int64_t>(1, kPixels / std::max<std::int64_t>(1, spec_.lowering.grid_w));
-    thin_.emplace(spec_.lowering, spec_.channels,
-                  spec_.whole_images ? spec_.lowering.grid_h : std::min(grid_rows, spec_.lowering.grid_h));
+    const std::int64_t width = std::max<std::int64_t>(1, spec_.lowering.grid_w),
+                       height = spec_.lowering.grid_h;
+    const std::int64_t together =
+        std::clamp<std::int64_t>(std::min(kThinPixels, kColumnFloats / mine) / width, 1, height);
+    thin_.emplace(spec_.lowering, spec_.channels, spec_.whole_images ? height : together);
   }
   group_entries_ = spec_.thin || spec_.whole_images
                        ? mine
