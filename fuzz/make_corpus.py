@@ -138,6 +138,14 @@ def main():
                        "polynomial": "polynomial:2,1e-4+warmup:3epochs", "cosine": "cosine:1e+2+warmup:10steps",
                        "exponential": "exponential:0.5", "constant": "constant+warmup:7"}.items():
         seed("setting_texts", name, text)
+    machine = {"cpu": "A", "isa": "AVX3", "processors": 2, "libraries": {"oneDNN": "2.6.3"},
+               "ceilings": {"2": {"f32_flops": 2e11, "memory_bandwidth": 2e10, "cache_bandwidth": 1e11,
+                                  "dispatch_seconds": 1.5e-6, "cache_bytes": 33554432}},
+               "seconds": {"Conv forward 1x1x2x2 -> 1x1x2x2 {} f32 plain": {"1": {"fft": 1e-6, "winograd:f4": 2.5e-6}}}}
+    seed("tune_cache", "empty", json.dumps({"format": 1, "machines": []}))
+    seed("tune_cache", "one", json.dumps({"format": 1, "machines": [machine]}))
+    seed("tune_cache", "two", json.dumps({"format": 1, "machines": [machine, {**machine, "cpu": "B", "ceilings": {}}]}, indent=1))
+    seed("tune_cache", "format2", json.dumps({"format": 2}))
     for name, text in {"p2": "P2\n# c\n2 2\n15\n0 1 2 15\n", "p3": "P3 1 1 255 1 2 3", "p5": "P5 2 1 255\nab",
                        "p6": "P6 1 1 255\nabc", "p5-16": "P5 1 1 65535\nab"}.items():
         seed("image", name, text)
