@@ -50,6 +50,42 @@ void add_tile(const Axis& axis, base::IndexRange tile, std::vector<TileStep>& st
   steps.push_back(std::move(step));
 }
 
+std::vector<TileStep> steps_of(const Axis& axis, const std::vector<base::IndexRange>& tiles) {
+  std::vector<TileStep> steps;
+  for (const base::IndexRange& tile : tiles) add_tile(axis, tile, steps);
+  return steps;
+}
+
+// As few as `widest` allows, of nearly equal width.
+std::vector<base::IndexRange> balanced_tiles(std::int64_t count, std::int64_t widest) {
+  const auto parts = static_cast<int>(ceil_div(count, widest));
+  std::vector<base::IndexRange> tiles;
+  for (int part = 0; part < parts; ++part) tiles.push_back(base::split_range(count, parts, part));
+  return tiles;
+}
+
+// All of one width, but the last.
+std::vector<base::IndexRange> full_tiles(std::int64_t count, std::int64_t width) {
+  std::vector<base::IndexRange> tiles;
+  for (std::int64_t at = 0; at < count; at += width) tiles.push_back({at, std::min(at + width, count)});
+  return tiles;
+}
+
+// Time of the taps of one input channel, in multiply-adds of a vector. Fewer than four outputs do not hide
+// the latencies of arithmetic and cache, and each tap is a loop of its own (measured: 16 columns under 7 taps
+// are 7 % faster as 14 and 2 than as 8 and 8, because fewer taps stand alone at a border).
+std::int64_t cost(const std::vector<TileStep>& steps) {
+  const auto of_taps = [](std::int64_t width, std::int64_t taps) {
+    return taps * (std::max<std::int64_t>(width, 4) + 1);
+  };
+  std::int64_t sum = 0;
+  for (const TileStep& step : steps) {
+    sum += step.runs * of_taps(step.width, step.taps);
+    for (const TilePart& part : step.parts) sum += of_taps(part.width, part.taps);
+  }
+  return sum;
+}
+
 }  // namespace
 
 base::IndexRange Axis::taps_of(std::int64_t i) const {
@@ -92,10 +128,13 @@ std::vector<Axis> backward_axes(const AxisGeometry& g) {
 }
 
 std::vector<TileStep> tile_steps(const Axis& axis, std::int64_t widest) {
-  const auto tiles = static_cast<int>(ceil_div(axis.count, widest));
-  std::vector<TileStep> steps;
-  for (int t = 0; t < tiles; ++t) add_tile(axis, base::split_range(axis.count, tiles, t), steps);
-  return steps;
+  std::vector<TileStep> best = steps_of(axis, balanced_tiles(axis.count, widest));
+  if (axis.taps == 1) return best;
+  for (std::int64_t width = widest; 2 * width > widest; --width) {
+    std::vector<TileStep> steps = steps_of(axis, full_tiles(axis.count, width));
+    if (cost(steps) < cost(best)) best = std::move(steps);
+  }
+  return best;
 }
 
 }  // namespace convoy::kernels::cpu

@@ -53,7 +53,7 @@ struct TileStep {
   std::vector<TilePart> parts = {};
 };
 
-// Covers the axis with tiles of nearly equal width, none above `widest`.
+// Covers the axis with tiles, none wider than `widest`, in the way that costs least.
 std::vector<TileStep> tile_steps(const Axis& axis, std::int64_t widest);
 
 }  // namespace convoy::kernels::cpu

@@ -47,6 +47,10 @@ void Correlation::plan_columns() {
                       .y_step = axis.out_step * spec_.y_pixel,
                       .x_tap = axis.in_tap_step * spec_.x_pixel,
                       .w_tap = axis.tap_step * spec_.w_column};
+    if (axis.taps == 0) {
+      has_gaps_ = true;
+      continue;
+    }
     for (const TileStep& tile : tile_steps(axis, widest_tile()))
       phase.steps.push_back(make_step(axis, tile, phase));
     columns_.push_back(std::move(phase));
@@ -111,36 +115,41 @@ void Correlation::plan_items() {
   const std::int64_t row_bytes = blocks * spec_.x_line * spec_.rows[0].in_step * kFloat;
   groups_ = part_count(units, kWeights_bytes / std::max<std::int64_t>(unit_bytes, 1));
   bands_ = part_count(rows_, kInputs_bytes / row_bytes);
-  std::vector<Step>& steps = columns_[0].steps;
-  is_flat_ = rows_ == 1 && spec_.columns.size() == 1 && spec_.rows.size() == 1 &&
-             std::all_of(steps.begin(), steps.end(), [](const Step& s) { return s.parts.empty(); });
-  if (is_flat_) {
-    // Runs of tiles short enough for the inputs' share of the cache, and for every thread to have some.
-    const std::int64_t threads = base::thread_count();
-    std::vector<Step> cut;
-    for (const Step& step : steps) {
-      const std::int64_t tile_bytes = row_bytes / spec_.columns[0].in_size * step.tile.width;
-      int parts = part_count(step.tile.runs, kInputs_bytes / std::max<std::int64_t>(tile_bytes, 1));
-      if (threads > 1 && groups_ * spec_.samples * parts < kItemsPerThread * threads)
-        parts = static_cast<int>(std::min(step.tile.runs, kItemsPerThread * threads));
-      for (int part = 0; part < parts; ++part) {
-        const base::IndexRange runs = base::split_range(step.tile.runs, parts, part);
-        Step piece = step;
-        piece.tile.runs = runs.size();
-        piece.x += runs.begin * step.tile.width * columns_[0].x_step;
-        piece.y += runs.begin * step.tile.width * columns_[0].y_step;
-        cut.push_back(piece);
-      }
-    }
-    steps = std::move(cut);
-    segments_ = static_cast<int>(steps.size());
-  }
+  plan_segments(row_bytes);
   if (base::thread_count() == 1) return;
   const std::int64_t wanted = kItemsPerThread * base::thread_count();
   if (item_count() < wanted)
     bands_ = static_cast<int>(std::min(rows_, ceil_div(wanted, item_count() / bands_)));
   if (item_count() < wanted)
     groups_ = static_cast<int>(std::min(units, ceil_div(wanted, item_count() / groups_)));
+}
+
+// Cuts a row that is all of an image into runs of tiles: short enough for the inputs' share of the cache, and
+// for every thread to have some.
+void Correlation::plan_segments(std::int64_t row_bytes) {
+  is_flat_ = rows_ == 1 && spec_.rows.size() == 1 && spec_.rows[0].taps > 0 && !has_gaps_ &&
+             columns_.size() == 1 &&
+             std::all_of(columns_[0].steps.begin(), columns_[0].steps.end(),
+                         [](const Step& s) { return s.parts.empty(); });
+  if (!is_flat_) return;
+  const std::int64_t threads = base::thread_count();
+  std::vector<Step> cut;
+  for (const Step& step : columns_[0].steps) {
+    const std::int64_t tile_bytes = row_bytes / spec_.columns[0].in_size * step.tile.width;
+    int parts = part_count(step.tile.runs, kInputs_bytes / std::max<std::int64_t>(tile_bytes, 1));
+    if (threads > 1 && groups_ * spec_.samples * parts < kItemsPerThread * threads)
+      parts = static_cast<int>(std::min(step.tile.runs, kItemsPerThread * threads));
+    for (int part = 0; part < parts; ++part) {
+      const base::IndexRange runs = base::split_range(step.tile.runs, parts, part);
+      Step piece = step;
+      piece.tile.runs = runs.size();
+      piece.x += runs.begin * step.tile.width * columns_[0].x_step;
+      piece.y += runs.begin * step.tile.width * columns_[0].y_step;
+      cut.push_back(piece);
+    }
+  }
+  columns_[0].steps = std::move(cut);
+  segments_ = static_cast<int>(columns_[0].steps.size());
 }
 
 double Correlation::products_of_sample() const {
@@ -192,15 +201,15 @@ void Correlation::run_item(const CorrelationArrays& arrays, const Chunk& chunk, 
   const auto group = static_cast<int>(index / segments_ / bands_ / spec_.samples);
   const base::IndexRange units =
       base::split_range(static_cast<std::int64_t>(spec_.units.size()), groups_, group);
-  const base::IndexRange rows = base::split_range(rows_, bands_, band);
+  const base::IndexRange rows = base::split_range(rows_, bands_, band), steps{segment, segment + 1};
   const std::int64_t lanes = simd_lanes();
   for (std::int64_t u = units.begin; u < units.end; ++u) {
     const OutputUnit& unit = spec_.units[static_cast<std::size_t>(u)];
     const base::IndexRange blocks = intersect(chunk.blocks, {0, unit.blocks});
-    const float* x = arrays.x + sample * spec_.x_sample + unit.x + blocks.begin * spec_.x_block;
-    const float* w = arrays.w + unit.w + blocks.begin * spec_.w_block;
-    float* y = arrays.y + sample * spec_.y_sample + unit.block * spec_.y_block;
-    TileCall call{.bias = arrays.bias == nullptr ? nullptr : arrays.bias + unit.block * lanes,
+    TileCall call{.x = arrays.x + sample * spec_.x_sample + unit.x + blocks.begin * spec_.x_block,
+                  .w = arrays.w + unit.w + blocks.begin * spec_.w_block,
+                  .y = arrays.y + sample * spec_.y_sample + unit.block * spec_.y_block,
+                  .bias = arrays.bias == nullptr ? nullptr : arrays.bias + unit.block * lanes,
                   .bias_lanes = spec_.channels - unit.block * lanes,
                   .blocks = blocks.size(),
                   .inner = spec_.inner,
@@ -208,23 +217,33 @@ void Correlation::run_item(const CorrelationArrays& arrays, const Chunk& chunk, 
                   .w_block = spec_.w_block,
                   .w_vector = spec_.w_vector,
                   .y_vector = spec_.y_block};
-    for (std::size_t p = 0; p < spec_.rows.size(); ++p) {
-      const Axis& axis = spec_.rows[p];
-      call.x_row = axis.in_tap_step * spec_.x_line;
-      call.w_row = axis.tap_step * spec_.w_row;
-      for (std::int64_t i = rows.begin; i < std::min(rows.end, axis.count); ++i) {
-        const base::IndexRange taps = intersect(row_taps_[p][static_cast<std::size_t>(i)], chunk.taps);
-        call.rows = taps.size();
-        call.x = x + (call.rows > 0 ? axis.input_of(i, taps.begin) * spec_.x_line : 0);
-        call.w = w + (axis.tap_first + taps.begin * axis.tap_step) * spec_.w_row;
-        call.y = y + (axis.first + i * axis.out_step) * spec_.y_line;
-        for (const ColumnPhase& phase : columns_) {
-          const auto steps = static_cast<std::int64_t>(phase.steps.size());
-          run_row(call, chunk, phase,
-                  is_flat_ ? base::IndexRange{segment, segment + 1} : base::IndexRange{0, steps},
-                  unit.vectors);
-        }
-      }
+    run_rows(call, chunk, rows, steps, unit.vectors);
+  }
+}
+
+// `call` has the offsets of the unit. Rows and columns that no tap meets (gradients below a stride above the
+// filter) become 0, whole lines at once: that is faster than their tiles would be.
+void Correlation::run_rows(TileCall call, const Chunk& chunk, base::IndexRange rows, base::IndexRange steps,
+                           int vectors) const {
+  const float *x = call.x, *w = call.w;
+  float* y = call.y;
+  for (std::size_t p = 0; p < spec_.rows.size(); ++p) {
+    const Axis& axis = spec_.rows[p];
+    call.x_row = axis.in_tap_step * spec_.x_line;
+    call.w_row = axis.tap_step * spec_.w_row;
+    for (std::int64_t i = rows.begin; i < std::min(rows.end, axis.count); ++i) {
+      const base::IndexRange taps = intersect(row_taps_[p][static_cast<std::size_t>(i)], chunk.taps);
+      call.rows = taps.size();
+      call.x = x + (call.rows > 0 ? axis.input_of(i, taps.begin) * spec_.x_line : 0);
+      call.w = w + (axis.tap_first + taps.begin * axis.tap_step) * spec_.w_row;
+      call.y = y + (axis.first + i * axis.out_step) * spec_.y_line;
+      if (chunk.first && (has_gaps_ || axis.taps == 0))
+        for (int v = 0; v < vectors; ++v) std::fill_n(call.y + v * spec_.y_block, spec_.y_line, 0.0F);
+      if (axis.taps == 0) continue;
+      for (const ColumnPhase& phase : columns_)
+        run_row(call, chunk, phase,
+                is_flat_ ? steps : base::IndexRange{0, static_cast<std::int64_t>(phase.steps.size())},
+                vectors);
     }
   }
 }

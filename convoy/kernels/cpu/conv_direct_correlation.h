@@ -80,11 +80,14 @@ class Correlation {
   void plan_rows();
   void plan_chunks();
   void plan_items();
+  void plan_segments(std::int64_t row_bytes);
   std::int64_t item_count() const;
   Step make_step(const Axis& axis, const TileStep& tile, const ColumnPhase& phase) const;
   double products_of_sample() const;
   void run_items(const CorrelationArrays& arrays, base::IndexRange items) const;
   void run_item(const CorrelationArrays& arrays, const Chunk& chunk, std::int64_t index) const;
+  void run_rows(TileCall call, const Chunk& chunk, base::IndexRange rows, base::IndexRange steps,
+                int vectors) const;
   void run_row(TileCall call, const Chunk& chunk, const ColumnPhase& phase, base::IndexRange steps,
                int vectors) const;
 
@@ -93,6 +96,7 @@ class Correlation {
   std::vector<std::vector<base::IndexRange>> row_taps_;  // of each row of each phase
   std::vector<Chunk> chunks_;
   std::int64_t rows_ = 0;                      // of the longest phase
+  bool has_gaps_ = false;                      // outputs of a row that no tap meets, between others
   bool is_flat_ = false;                       // one row, cut into segments of one step each
   int groups_ = 1, bands_ = 1, segments_ = 1;  // parts of units, rows, steps
 };

@@ -48,6 +48,8 @@ const Shape kShapes[] = {
     {"stride and dilation are coprime", 1, 18, 14, 21, 20, 3, 3, 3, {2, 2, 2, 2}, 2},
     {"dilation beyond the border", 1, 18, 5, 6, 20, 3, 3, 1, {4, 4, 4, 4}, 4},
     {"padding beyond the filter", 1, 17, 3, 3, 18, 2, 2, 1, {3, 3, 3, 3}},
+    {"inputs that no output reads", 2, 18, 1, 1, 20, 1, 1, 2, {1, 1, 0, 0}},
+    {"rows that no output reads", 1, 18, 1, 30, 20, 1, 1, 2, {1, 0, 0, 0}},
     {"groups of whole blocks", 1, 64, 5, 6, 96, 3, 3, 1, {1, 1, 1, 1}, 1, 2},
     {"groups of whole blocks, strided", 1, 96, 7, 6, 48, 3, 3, 2, {1, 1, 1, 1}, 1, 3},
     {"many groups of 4", 1, 64, 5, 6, 64, 3, 3, 1, {1, 1, 1, 1}, 1, 16},

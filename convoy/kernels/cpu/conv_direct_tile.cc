@@ -93,7 +93,12 @@ struct Tile {
                                   const float* HWY_RESTRICT w, V (&sum)[kVectors][kWidth]) {
     const D d;
     const std::int64_t step = kStep > 0 ? kStep : t.step;
+    const float* ahead = x + t.x_block;
     for (std::int64_t i = part.inner; i > 0; --i, x += t.x_inner, w += kLanes) {
+      if constexpr (kPrefetch) {
+        hwy::Prefetch(ahead);
+        ahead += step;
+      }
       V weight[kVectors];
       CONVOY_UNROLL for (int v = 0; v < kVectors; ++v) weight[v] = hn::Load(d, w + v * t.w_vector);
       std::uint32_t outputs = part.outputs;
