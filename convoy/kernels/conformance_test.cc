@@ -58,9 +58,10 @@ void expect_sound(const KernelEntry& entry, const TestCase& test,
   EXPECT_GE(entry.seconds(test.problem(), {}), 0);
 }
 
-// The case through every entry of the catalog for its operator, in the entry's families.
-void expect_sound_by_all(const Catalog& entries, TestCase test, CountsByName& counts) {
-  std::shared_ptr<const Expectation> expectation;
+// The case through every entry of the catalog for its operator, in the entry's families. `expectation` is
+// what other cases that expect the same have left, or null, and left to others.
+void expect_sound_by_all(const Catalog& entries, TestCase test,
+                         std::shared_ptr<const Expectation>& expectation, CountsByName& counts) {
   const LayoutFamily turn = test.family;
   for (const KernelEntry& entry : entries) {
     if (!serves(entry, *test.kind)) continue;
@@ -72,29 +73,35 @@ void expect_sound_by_all(const Catalog& entries, TestCase test, CountsByName& co
   }
 }
 
-// The passes that the operator has.
+// The passes that the operator has, forward last.
 std::vector<Pass> passes(const TestCase& test) {
-  if (test.kind->traits.joint_backward) return {Pass::forward, Pass::backward};
-  if (test.problem().params.empty()) return {Pass::forward, Pass::backward_data};
-  return {Pass::forward, Pass::backward_data, Pass::backward_weights};
+  if (test.kind->traits.joint_backward) return {Pass::backward, Pass::forward};
+  if (test.problem().params.empty()) return {Pass::backward_data, Pass::forward};
+  return {Pass::backward_weights, Pass::backward_data, Pass::forward};
 }
 
-// And in every pass, epilogue, mode and kind of data that makes sense for the operator.
+// And in every pass, epilogue, mode and kind of data that makes sense for the operator. What a linear
+// operator is expected to do does not depend on the mode, and what is computed for a backward pass holds for
+// all.
 void expect_sound_everywhere(const Catalog& entries, TestCase test, CountsByName& counts) {
-  for (const Pass pass : passes(test)) {
-    test.pass = pass;
-    for (const TestData data : {TestData::reals, TestData::small_integers}) {
-      test.data = data;
-      ++test.seed;
+  const bool shares = test.kind->traits.linear && !test.kind->traits.random;
+  for (const TestData data : {TestData::reals, TestData::small_integers}) {
+    test.data = data;
+    ++test.seed;
+    std::shared_ptr<const Expectation> expectation;
+    for (const Pass pass : passes(test)) {
+      test.pass = pass;
       test.training = true;
       test.epilogue = Epilogue::none;
-      expect_sound_by_all(entries, test, counts);
-      if (pass != Pass::forward) continue;
-      test.training = false;
-      expect_sound_by_all(entries, test, counts);
-      test.epilogue = Epilogue::relu;
-      expect_sound_by_all(entries, test, counts);
+      if (!shares) expectation.reset();
+      expect_sound_by_all(entries, test, expectation, counts);
     }
+    test.training = false;
+    if (!shares) expectation.reset();
+    expect_sound_by_all(entries, test, expectation, counts);
+    test.epilogue = Epilogue::relu;
+    expectation.reset();
+    expect_sound_by_all(entries, test, expectation, counts);
   }
 }
 
@@ -169,15 +176,17 @@ TEST(Conformance, TheSmallWorldOfConvolutions) {
                                  {"dilations", Ints{dilation, dilation}},
                                  {"group", groups}},
                   .inputs = {{n, c, size, size + 1}}};
-    for (const Pass pass : {Pass::forward, Pass::backward_data, Pass::backward_weights}) {
+    // Waking a second thread costs more than these problems: on a busy machine it is most of the time.
+    test.threads = index % 16 == 0 ? 2 : 1;
+    test.data = index % 5 == 0 ? TestData::small_integers : TestData::reals;
+    test.seed = static_cast<std::uint64_t>(index);
+    std::shared_ptr<const Expectation> expectation;
+    for (const Pass pass : passes(test)) {
       test.pass = pass;
       test.family = kLayoutFamilies[static_cast<std::size_t>(index + static_cast<int>(pass)) % 4];
-      // Waking a second thread costs more than these problems: on a busy machine it is most of the time.
-      test.threads = index % 16 == 0 ? 2 : 1;
       test.epilogue = pass == Pass::forward && index % 4 < 2 ? Epilogue::relu : Epilogue::none;
-      test.data = index % 5 == 0 ? TestData::small_integers : TestData::reals;
-      test.seed = static_cast<std::uint64_t>(index);
-      expect_sound_by_all(catalog(), test, counts);
+      if (test.epilogue == Epilogue::relu) expectation.reset();
+      expect_sound_by_all(catalog(), test, expectation, counts);
     }
   } while (next());
   for (const char* name : {"onednn Conv", "reference Conv"}) EXPECT_GT(counts[name].served, 1000) << name;
@@ -251,7 +260,7 @@ std::vector<TestCase> random_convolutions(std::uint64_t seed) {
                                     {"pads", pads},
                                     {"group", s.group},
                                     {"has_bias", pick(0, 1)}},
-                     .inputs = {{pick(1, 3), s.c, s.r + pick(0, 9), s.r + pick(0, 9)}}});
+                     .inputs = {{pick(1, 3), s.c, s.r + pick(0, 7), s.r + pick(0, 7)}}});
   }
   // Enough samples for the algorithms that work in blocks of samples.
   cases.push_back({.kind = &layers::kConv,
@@ -317,7 +326,8 @@ TEST(Conformance, OurOwnKernelsOnEveryInstructionSet) {
             cpu_catalog(),
             {.kind = kind, .attributes = sample.attributes, .inputs = sample.inputs, .seed = seed += 10},
             counts);
-    for (std::uint64_t random_seed = 70; random_seed < 73; ++random_seed)
+    // The widest set, which comes first, has had its random shapes above.
+    for (std::uint64_t random_seed = 70; random_seed < 74 && !seen.empty(); ++random_seed)
       for (const auto& cases : {random_cases(random_seed), random_convolutions(random_seed)})
         for (const TestCase& test : cases)
           if (test.kind->infer(graph::complete(test.attributes, test.kind->attributes).value(), test.inputs))
