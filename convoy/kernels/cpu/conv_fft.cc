@@ -31,6 +31,8 @@ namespace {
 constexpr std::int64_t kMaxWorkspace_bytes = 512 << 20;
 constexpr std::int64_t kLeanWorkspace_bytes = 16 << 20;
 constexpr std::int64_t kMinFilter = 3;
+// First layers: so few input channels are taken in plain NCHW, of which a block would be mostly padding.
+constexpr std::int64_t kMaxPlainChannels = 4;
 // Results above this are written past the caches.
 constexpr std::int64_t kStream_bytes = 16 << 20;
 
@@ -50,7 +52,8 @@ class ConvFft final : public Kernel {
     const tensor::Shape& weight = problem.params[0].shape;
     const std::string block = std::to_string(p_.lanes);
     const bool data = problem.pass == Pass::backward_data;
-    traits_.inputs = {activation_layout(problem.inputs[0], problem.family)};
+    plain_input_ = !data && g_.c <= kMaxPlainChannels;
+    traits_.inputs = {plain_input_ ? Layout::plain() : activation_layout(problem.inputs[0], problem.family)};
     traits_.outputs = {activation_layout(problem.outputs[0], problem.family)};
     traits_.params = {
         canonical(weight, Layout::parse(data ? "aBcd" + block + "b" : "Abcd" + block + "a", 4).value())};
@@ -95,7 +98,7 @@ class ConvFft final : public Kernel {
       if (!(traits_.derived_bytes > 0 && args.derived_valid)) filters_forward(w, block, blocks, filters);
       for (std::int64_t image = 0; image < p_.shape.images; image += p_.chunk_images) {
         const Chunk chunk{image, std::min(p_.chunk_images, p_.shape.images - image), block, blocks};
-        in_rows_forward(x, chunk, work + p_.maps);
+        in_rows_forward(x, chunk, work);
         base::parallel_for(p_.threads, 1, [&](base::IndexRange parts) {
           for (std::int64_t part = parts.begin; part < parts.end; ++part)
             multiply_columns(chunk, work, filters, part);
@@ -112,7 +115,7 @@ class ConvFft final : public Kernel {
       const std::int64_t blocks = std::min(p_.chunk_blocks, p_.out_blocks - block);
       for (std::int64_t image = 0; image < p_.shape.images; image += p_.chunk_images) {
         const Chunk chunk{image, std::min(p_.chunk_images, p_.shape.images - image), block, blocks};
-        in_rows_forward(x, chunk, work + p_.maps);
+        in_rows_forward(x, chunk, work);
         gradient_rows_forward(dy, chunk, work + p_.out_maps);
         base::parallel_for(p_.threads, 1, [&](base::IndexRange parts) {
           for (std::int64_t part = parts.begin; part < parts.end; ++part)
@@ -163,15 +166,33 @@ class ConvFft final : public Kernel {
                             .frequency_step = p_.map_step});
   }
 
-  void in_rows_forward(const float* x, const Chunk& chunk, float* to) const {
-    base::parallel_for(chunk.images * p_.tiles() * p_.in_blocks, 1, [&](base::IndexRange range) {
-      for (std::int64_t i = range.begin; i < range.end; ++i) {
-        const Tile t = tile(chunk, i / p_.in_blocks);
-        const Range rows = p_.shape.rows.inputs(t.y), columns = p_.shape.columns.inputs(t.x);
-        rows_forward(x + offset(in_maps(), t.image, i % p_.in_blocks, rows.source, columns.source), in_maps(),
-                     rows, columns, to + i * p_.in_rows * 2 * p_.lanes);
+  void in_rows_forward(const float* x, const Chunk& chunk, float* work) const {
+    const std::int64_t count = chunk.images * p_.tiles() * p_.in_blocks;
+    base::parallel_for(p_.threads, 1, [&](base::IndexRange parts) {
+      for (std::int64_t part = parts.begin; part < parts.end; ++part) {
+        const base::IndexRange range = base::split_range(count, p_.threads, static_cast<int>(part));
+        for (std::int64_t i = range.begin; i < range.end; ++i)
+          in_tile_forward(x, tile(chunk, i / p_.in_blocks), i % p_.in_blocks,
+                          work + p_.spectra + part * p_.thread_step,
+                          work + p_.maps + i * p_.in_rows * 2 * p_.lanes);
       }
     });
+  }
+
+  // `packed` has place for a tile; only inputs in plain layout need it.
+  void in_tile_forward(const float* x, const Tile& t, std::int64_t block, float* packed, float* to) const {
+    const Range rows = p_.shape.rows.inputs(t.y), columns = p_.shape.columns.inputs(t.x);
+    if (!plain_input_)
+      return rows_forward(x + offset(in_maps(), t.image, block, rows.source, columns.source), in_maps(), rows,
+                          columns, to);
+    std::fill_n(packed, std::int64_t{rows.count} * columns.count * p_.lanes, 0.0F);
+    for (std::int64_t c = 0; c < g_.c; ++c)
+      for (std::int64_t row = 0; row < rows.count; ++row) {
+        const float* from = x + ((t.image * g_.c + c) * g_.h + rows.source + row) * g_.w + columns.source;
+        for (std::int64_t column = 0; column < columns.count; ++column)
+          packed[(row * columns.count + column) * p_.lanes + c] = from[column];
+      }
+    rows_forward(packed, {.blocks = 1, .height = rows.count, .width = columns.count}, rows, columns, to);
   }
 
   void gradient_rows_forward(const float* dy, const Chunk& chunk, float* to) const {
@@ -392,6 +413,7 @@ class ConvFft final : public Kernel {
   const FftPasses* on_columns_;
   ComplexProductFunction multiply_;
   KernelTraits traits_;
+  bool plain_input_ = false;
   bool streams_ = false;
 };
 

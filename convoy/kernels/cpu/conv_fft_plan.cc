@@ -83,7 +83,9 @@ void lay_out(ConvFftPlan& p) {
   p.product_step = spread(p.group_blocks * (weights ? channels : tiles) * 2 * l);
   p.second = u * p.in_step;
   p.product = p.second + u * p.second_step;
-  p.thread_step = spread(p.product + u * p.product_step);
+  // In the passes over rows the place holds one packed tile of a few channels.
+  const std::int64_t tile = p.in_rows * even(p.shape.columns.max_inputs()) * l;
+  p.thread_step = spread(std::max(p.product + u * p.product_step, tile));
   p.floats = p.spectra + p.threads * p.thread_step;
 }
 
@@ -101,8 +103,10 @@ void count_work(ConvFftPlan& p) {
   const double in_rows = std::min(given + 1, static_cast<double>(p.in_rows));
   const double lines = in_maps * in_rows + out_maps * static_cast<double>(p.out_rows) +
                        filters * static_cast<double>(p.filter_rows);
-  const double column_lines = p.frequencies() * (in_maps + out_maps + filter_passes * filters);
-  const double products = tiles * filters * 3 * p.frequencies() * rows.points;
+  // Whole frequencies v are a thread's: the last ones may leave some idle.
+  const double idle = static_cast<double>(ceil_div(p.frequencies(), p.threads) * p.threads) / p.frequencies();
+  const double column_lines = idle * p.frequencies() * (in_maps + out_maps + filter_passes * filters);
+  const double products = idle * tiles * filters * 3 * p.frequencies() * rows.points;
   // Few rows of a register tile leave its latencies bare.
   const double tile_rows = p.shape.pass == Pass::backward_weights
                                ? 4
