@@ -116,31 +116,28 @@ struct Tile {
     }
   }
 
-  // Calls add(x, w) for every block, row and column.
-  template <class Add>
-  static HWY_INLINE void for_each_tap(const TileCall& t, const float* x, const float* w, std::int64_t columns,
-                                      const Add& add_tap) {
-    for (std::int64_t b = t.blocks; b > 0; --b, x += t.x_block, w += t.w_block) {
-      const float *x_row = x, *w_row = w;
-      for (std::int64_t r = t.rows; r > 0; --r, x_row += t.x_row, w_row += t.w_row) {
-        const float *x_tap = x_row, *w_tap = w_row;
-        for (std::int64_t s = columns; s > 0; --s, x_tap += t.x_column, w_tap += t.w_column)
-          add_tap(x_tap, w_tap);
-      }
+  // The products of one row of the filter with one block of input channels.
+  static HWY_INLINE void add_row(const TileCall& t, const float* x, const float* w,
+                                 V (&sum)[kVectors][kWidth]) {
+    for (const TilePartCall* part = t.parts; part < t.parts + t.part_count; ++part) {
+      const float *x_tap = x + part->x, *w_tap = w + part->w;
+      for (std::int64_t s = part->columns; s > 0; --s, x_tap += t.x_column, w_tap += t.w_column)
+        add_part(t, *part, x_tap, w_tap, sum);
     }
+    for (std::int64_t s = t.columns; s > 0; --s, x += t.x_column, w += t.w_column) add(t, x, w, sum);
   }
 
   static void run(const TileCall& t) {
     for (std::int64_t i = 0; i < t.runs; ++i) {
       V sum[kVectors][kWidth];
       float* y = t.y + i * t.y_run;
-      const float* x = t.x + i * t.x_run;
       start(t, y, sum);
-      for (const TilePartCall* part = t.parts; part < t.parts + t.part_count; ++part)
-        for_each_tap(t, x + part->x, t.w + part->w, part->columns,
-                     [&](const float* at, const float* w) HWY_ATTR { add_part(t, *part, at, w, sum); });
-      for_each_tap(t, x, t.w, t.columns,
-                   [&](const float* at, const float* w) HWY_ATTR { add(t, at, w, sum); });
+      const float *x = t.x + i * t.x_run, *w = t.w;
+      for (std::int64_t b = t.blocks; b > 0; --b, x += t.x_block, w += t.w_block) {
+        const float *x_row = x, *w_row = w;
+        for (std::int64_t r = t.rows; r > 0; --r, x_row += t.x_row, w_row += t.w_row)
+          add_row(t, x_row, w_row, sum);
+      }
       finish(t, y, sum);
     }
   }
