@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bench/fft_transforms/product.h"
 #include "convoy/base/check.h"
 #include "convoy/base/clock.h"
 #include "convoy/base/rng.h"
@@ -276,6 +277,8 @@ int run(const Options& options) {
       "{} real images a call, each side in its own order of them; {} interleaved samples. Operations by the "
       "usual\ncount 2.5 n^2 lg(n^2) of a real transform, which both sides undercut.\n",
       options.batch, options.repetitions);
+  fmt::print("\n{}One thread; six real operations for each complex multiplication and addition.\n",
+             bench::product_table(options.repetitions));
   if (options.repetitions < 15) fmt::print("Fewer than 15 repetitions: no claim rests on this run.\n");
   return 0;
 }

@@ -17,9 +17,9 @@ using benchkit::ConvMeasurement;
 using kernels::Pass;
 
 constexpr benchkit::BootstrapConfig kBootstrap = {.resamples = 1000};
-// An algorithm that was not even tried would have taken at least so many times the fastest's time: the cut of
-// ConvBenchConfig.
-constexpr double kHopelessFactor = 10;
+// An algorithm that was not even tried counts as taking so many times the fastest's time, which is less than
+// was predicted: the cut of bench_conv.
+constexpr double kUntriedFactor = benchkit::kHopelessPrediction * kHopeless;
 
 double geometric_mean_of(std::span<const double> medians) {
   double sum = 0;
@@ -169,19 +169,20 @@ std::vector<double> seconds_of(const LayerResult& result, const std::string& alg
   for (const ConvMeasurement& row : result.rows) {
     if (row.algorithm != algorithm) continue;
     if (row.measured()) return row.seconds;
-    if (row.hopeless) return {kHopelessFactor * fastest(result, is_any)->median_seconds()};
+    if (row.hopeless) return {kUntriedFactor * fastest(result, is_any)->median_seconds()};
   }
   return {};
 }
 
-using ChoiceKey = std::tuple<std::string, Pass, int, bool>;  // set, direction, threads, strided
+using ChoiceKey = std::tuple<std::string, Pass, int, Part>;  // set, direction, threads
 
 // The layers of each choice.
 std::map<ChoiceKey, std::vector<const LayerResult*>> choice_groups(const ConvResults& results) {
   std::map<ChoiceKey, std::vector<const LayerResult*>> groups;
   for (const LayerResult& r : results.layers)
     if (fastest(r, is_own) != nullptr)
-      groups[{r.set, r.pass, r.threads, r.layer.problem.is_strided()}].push_back(&r);
+      for (const Part part : {Part::all, r.layer.problem.is_strided() ? Part::strided : Part::unstrided})
+        groups[{r.set, r.pass, r.threads, part}].push_back(&r);
   return groups;
 }
 
@@ -189,7 +190,7 @@ Choice choose(const ChoiceKey& key, const std::vector<const LayerResult*>& layer
   Choice choice{.set = std::get<0>(key),
                 .pass = std::get<1>(key),
                 .threads = std::get<2>(key),
-                .strided = std::get<3>(key)};
+                .part = std::get<3>(key)};
   for (const LayerResult* layer : layers)
     choice.best_seconds += layer->layer.multiplicity * fastest(*layer, is_own)->median_seconds();
   for (const ConvMeasurement& row : layers[0]->rows) {
@@ -216,13 +217,12 @@ void judge_choice(const ConvResults& results, std::vector<Bar>& bars) {
     for (const LayerResult* layer : layers) {
       const std::vector<double> single = seconds_of(*layer, choice.single);
       const std::vector<double>& best = fastest(*layer, is_own)->seconds;
-      groups[fmt::format("all sets T{}", choice.threads)].add(best, single, layer->layer.multiplicity);
-      const char* kind = choice.strided ? "strided layers" : "layers without strides";
-      groups[fmt::format("{} T{}", kind, choice.threads)].add(best, single, layer->layer.multiplicity);
+      groups[fmt::format("all sets, {} T{}", name(choice.part), choice.threads)].add(
+          best, single, layer->layer.multiplicity);
     }
   }
   for (const auto& [what, ratios] : groups) {
-    const bool is_all = what.starts_with("all");
+    const bool is_all = what.find(name(Part::all)) != std::string::npos;
     Bar bar = total_bar("5 one algorithm / one a layer", what, ratios, is_all ? 1.25 : 0);
     bar.note = fmt::format("{} less time", report::percent(1 - 1 / bar.value, 1));
     bars.push_back(bar);
@@ -270,6 +270,18 @@ void judge_numbers(const ConvResults& results, std::vector<Bar>& bars) {
 }
 
 }  // namespace
+
+std::string_view name(Part part) {
+  switch (part) {
+    case Part::all:
+      return "every layer";
+    case Part::unstrided:
+      return "stride 1";
+    case Part::strided:
+      break;
+  }
+  return "strided";
+}
 
 void Ratios::add(const std::vector<double>& ours, const std::vector<double>& theirs, double weight) {
   CONVOY_CHECK(!ours.empty() && !theirs.empty(), "a side without samples");

@@ -1,7 +1,9 @@
 // What the results must show, and whether they do.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bench/conv_algorithms/measure.h"
@@ -42,12 +44,16 @@ struct Bar {
   bool holds() const { return layers > 0 && (at_most ? interval.high <= limit : interval.low >= limit); }
 };
 
+// Which layers of a set a choice is for.
+enum class Part : std::uint8_t { all, unstrided, strided };
+std::string_view name(Part part);
+
 // Best single algorithm of ours for a set, direction and number of threads, and what a choice a layer gains.
 struct Choice {
   std::string set;
   kernels::Pass pass = kernels::Pass::forward;
   int threads = 1;
-  bool strided = false;                         // the strided layers of the set, else the others
+  Part part = Part::all;
   std::string single;                           // empty: no algorithm serves all
   double single_seconds = 0, best_seconds = 0;  // with multiplicity
 };

@@ -27,6 +27,14 @@ using kernels::Pass;
 // OpenMP's threads spin for some milliseconds when a side is done, and would take the other's cores.
 constexpr auto kSettle = std::chrono::milliseconds(20);
 constexpr int kProbes = 3;
+// PyTorch takes minutes on what is larger: the kernel sweep from 15x15 on, where it stands worst.
+constexpr double kMostTorchFlops = 150e9;
+
+// A network does not need the gradient of its images.
+bool is_needed(const ConvProblem& problem, Pass pass) {
+  constexpr std::int64_t kImageChannels = 3;
+  return pass != Pass::backward_data || problem.c > kImageChannels;
+}
 
 // What is measured of a problem, whichever set it stands in.
 struct Measured {
@@ -45,6 +53,7 @@ class Session {
     config_.repetitions = options.repetitions;
     config_.seconds = options.seconds;
     config_.most_seconds = std::max(1.0, options.seconds);
+    config_.hopeless = kHopeless;
     // Both sides of a bar, however hopeless.
     config_.always = {"onednn", "onednn:winograd", "direct"};
     if (!options.without_peer) torch_ = std::make_unique<TorchConv>(threads);
@@ -58,7 +67,7 @@ class Session {
     result.peak_flops = tune::measure_peak(config_.threads, kProbes).best_flops;
     result.rows = benchkit::bench_conv(problem, pass, config_);
     if (!options_.without_tuner) result.pick = tuner_pick(problem, pass);
-    if (torch_) {
+    if (torch_ && problem.flops() <= kMostTorchFlops) {
       std::this_thread::sleep_for(kSettle);
       result.torch = torch_->measure(problem, pass, options_.seconds);
     }
@@ -70,14 +79,8 @@ class Session {
  private:
   // What `convoy tune` would put into an empty cache as the fastest.
   std::string tuner_pick(const ConvProblem& problem, Pass pass) {
-    tune::TuneTarget target{.layer = "conv",
-                            .problem = problem.kernel_problem(pass, kernels::LayoutFamily::plain),
-                            .candidates = {},
-                            .refused = {}};
-    for (const kernels::KernelEntry* entry : benchkit::conv_entries())
-      for (const kernels::LayoutFamily family : kernels::kLayoutFamilies)
-        if (entry->name != "reference" && entry->supports(problem.kernel_problem(pass, family)))
-          target.candidates.push_back({entry, family});
+    const tune::TuneTarget target = tune::tune_target(
+        "conv", problem.kernel_problem(pass, kernels::LayoutFamily::plain), {}, kernels::catalog());
     tune::Cache cache("");
     const auto rows =
         tune::tune({&target, 1}, {.machine = config_.machine, .cache = cache, .clock = *clock_});
@@ -120,14 +123,17 @@ ConvResults measure_layers(const ConvOptions& options) {
   const double start = clock->now();
   double flops_left = 0, flops_done = 0;
   for (const benchkit::ConvSet* set : options.sets)
-    for (const benchkit::ConvLayer& layer : set->layers) flops_left += layer.problem.flops();
-  flops_left *= static_cast<double>(options.passes.size() * options.threads.size());
+    for (const benchkit::ConvLayer& layer : set->layers)
+      for (const Pass pass : options.passes)
+        if (is_needed(layer.problem, pass)) flops_left += layer.problem.flops();
+  flops_left *= static_cast<double>(options.threads.size());
   for (const int threads : options.threads) {
     Session session(options, threads);
     results.torch_version = session.torch_version();
     for (const benchkit::ConvSet* set : options.sets)
       for (const benchkit::ConvLayer& layer : set->layers)
         for (const Pass pass : options.passes) {
+          if (!is_needed(layer.problem, pass)) continue;
           LayerResult result{.set = std::string(set->name), .layer = layer, .pass = pass, .threads = threads};
           const double elapsed = clock->now() - start;
           fmt::print(stderr, "{}{}\n", result.str(),

@@ -13,6 +13,9 @@
 
 namespace convoy::bench {
 
+// ConvBenchConfig::hopeless of the run: many layers, little time.
+inline constexpr double kHopeless = 2;
+
 struct LayerResult {
   std::string set;
   benchkit::ConvLayer layer;

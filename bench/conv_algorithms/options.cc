@@ -93,7 +93,8 @@ std::string conv_help_text() {
          "\nEach algorithm is timed in its own layout, conversions excluded, in turn with the others of the "
          "same\n"
          "layer. 'Ours' is every entry of the catalog but oneDNN's and the float64 reference. PyTorch is\n"
-         "bench/peers/conv_torch.py under bench/peers/torch_env.sh, in the better of NCHW and NHWC.\n"
+         "bench/peers/conv_torch.py under bench/peers/torch_env.sh, in the better of NCHW and NHWC, up to "
+         "150 GFLOP a call.\n"
          "\nExample:\n  conv_algorithms --set vgg16 --direction forward --repetitions 15 --details\n";
 }
 

@@ -153,7 +153,7 @@ std::string choice_table(const ConvResults& results) {
   for (const Choice& choice : choices(results)) {
     const bool has_single = !choice.single.empty();
     table.add({choice.set, std::string(kernels::name(choice.pass)), std::to_string(choice.threads),
-               choice.strided ? "strided" : "stride 1", has_single ? choice.single : "none serves all",
+               std::string(name(choice.part)), has_single ? choice.single : "none serves all",
                has_single ? fmt::format("{:.4g}", choice.single_seconds * 1e3) : kNone,
                fmt::format("{:.4g}", choice.best_seconds * 1e3),
                has_single ? report::percent(1 - choice.best_seconds / choice.single_seconds, 1) : kNone});
@@ -235,7 +235,8 @@ std::string conv_tables(const ConvResults& results, const ConvOptions& options) 
   text += fmt::format(
       "Ratios above 1: ours takes less time. Medians of at least {} interleaved samples of one call; a bar "
       "holds when\nthe worse end of the bootstrap's interval does. Geometric means over layers; totals count "
-      "a layer as often as\nits network has it. Measured in {}.\n",
+      "a layer as often as\nits network has it. First layers, of at most three channels, have no "
+      "backward_data. Measured in {}.\n",
       options.repetitions, report::duration(results.total_seconds));
   if (options.repetitions < 15) text += "Fewer than 15 repetitions: no claim rests on this run.\n";
   return text;

@@ -22,7 +22,6 @@ using kernels::LayoutFamily;
 using kernels::Pass;
 
 constexpr double kSampleSeconds = 0.0002;  // long beside reading the clock
-constexpr double kHopelessPrediction = 2.5;
 constexpr int kSecondChances = 2;
 
 bool contains(const std::vector<std::string>& names, std::string_view name) {

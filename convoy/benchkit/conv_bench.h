@@ -14,6 +14,9 @@
 
 namespace convoy::benchkit {
 
+// An entry that is predicted to take so many times as long as a hopeless one is not tried at all.
+inline constexpr double kHopelessPrediction = 2.5;
+
 struct ConvBenchConfig {
   int threads = 1;
   machine::Machine machine;  // for the predictions
@@ -25,8 +28,8 @@ struct ConvBenchConfig {
   int repetitions = 5;
   double seconds = 0.06;
   double most_seconds = 1;
-  // An entry whose first call takes more than so many times the fastest's is timed no further, and one that
-  // is predicted to take 2.5 times as long as that is not run at all; 0: never. Names in `always` are spared.
+  // An entry whose first calls take more than so many times the fastest's is hopeless and timed no further;
+  // 0: none is. Names in `always` are spared.
   double hopeless = 4;
   std::vector<std::string> always = {};
 };
@@ -34,7 +37,7 @@ struct ConvBenchConfig {
 // One entry of the catalog on one problem and pass.
 struct ConvMeasurement {
   std::string algorithm;
-  std::string refusal;   // why it was not measured; all below is empty then
+  std::string refusal;    // why it was not measured; all below is empty then
   bool hopeless = false;  // not refused, but predicted to be too slow to be tried
   kernels::LayoutFamily family = kernels::LayoutFamily::plain;
   std::string implementation;
