@@ -95,6 +95,7 @@ HWY_AFTER_NAMESPACE();
 #include <algorithm>
 
 #include "convoy/base/threads.h"
+#include "convoy/kernels/cpu/gemm_skinny.h"
 #include "convoy/kernels/cpu/simd.h"
 
 namespace convoy::kernels::cpu {
@@ -242,6 +243,19 @@ void clear(const Gemm& g) {
   for (std::int64_t i = 0; i < g.m; ++i) std::fill_n(g.c + i * g.c_stride, g.n, 0.0F);
 }
 
+// Columns shared out in pairs of vectors.
+void run_skinny(const Gemm& g, float* scratch) {
+  const std::int64_t pair = 2 * simd_lanes(), pairs = round_up(g.n, pair) / pair;
+  const int parts = static_cast<int>(std::min<std::int64_t>(pairs, base::thread_count()));
+  base::parallel_for(parts, 1, [&](base::IndexRange range) {
+    for (std::int64_t part = range.begin; part < range.end; ++part) {
+      const auto mine = base::split_range(pairs, parts, static_cast<int>(part));
+      multiply_skinny(g, mine.begin * pair, std::min(mine.end * pair, g.n),
+                      scratch + part * skinny_scratch_count(g));
+    }
+  });
+}
+
 }  // namespace
 
 void multiply_panels(const PanelProduct& product) noexcept {
@@ -255,6 +269,8 @@ void multiply_panels_transposed(const PanelProduct& product) noexcept {
 RegisterTile register_tile() { return {HWY_DYNAMIC_DISPATCH(tile_rows_here)(), 2}; }
 
 std::int64_t gemm_workspace_bytes(const Gemm& g) {
+  if (is_skinny(g))
+    return base::thread_count() * skinny_scratch_count(g) * static_cast<std::int64_t>(sizeof(float));
   const Blocks blocks(g);
   return (blocks.b() + base::thread_count() * blocks.a()) * static_cast<std::int64_t>(sizeof(float));
 }
@@ -262,6 +278,10 @@ std::int64_t gemm_workspace_bytes(const Gemm& g) {
 void gemm(const Gemm& g, void* workspace) noexcept {
   if (g.k == 0 && !g.accumulate) clear(g);
   if (g.m == 0 || g.n == 0 || g.k == 0) return;
+  if (is_skinny(g)) {
+    run_skinny(g, static_cast<float*>(workspace));
+    return;
+  }
   const Blocks blocks(g);
   float* packed_b = static_cast<float*>(workspace);
   float* packed_a = packed_b + blocks.b();

@@ -72,10 +72,10 @@ struct Gemm {
 // Scratch of one gemm() by the calling thread's team, aligned to 64.
 std::int64_t gemm_workspace_bytes(const Gemm& gemm);
 
-// Runs on the compute team, split over rows and columns of C. Every element is a sum in order of t within
-// blocks of at most 384 steps that are added in order: the bits depend neither on the thread count nor on m
-// and n. Error at most (k + 1) / 2 units of epsilon sum |a b|. Allocates nothing. Source of the blocking:
-// Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication (ACM TOMS 2008).
+// Runs on the compute team, split over rows and columns of C, never over k: the bits do not depend on the
+// thread count. Error at most (k + 1) / 2 units of epsilon sum |a b|. Allocates nothing. Up to 48 rows B is
+// read as it lies, once; beyond, blocks of both are packed. Source of the blocking: Goto and van de Geijn,
+// Anatomy of High-Performance Matrix Multiplication (ACM TOMS 2008).
 void gemm(const Gemm& gemm, void* workspace) noexcept;
 
 }  // namespace convoy::kernels::cpu

@@ -134,7 +134,7 @@ void expect_right(const Case& test) {
 
 TEST(Gemm, AwkwardSizesInEveryOrientation) {
   on_every_target([] {
-    for (const std::int64_t m : {1, 5, 14, 15, 29, 47})
+    for (const std::int64_t m : {1, 5, 14, 15, 29, 47, 49, 63})
       for (const std::int64_t n : {1, 7, 16, 31, 32, 33, 65})
         for (const std::int64_t k : {1, 3, 16, 17, 40})
           for (int bits = 0; bits < 16; ++bits)
@@ -158,13 +158,25 @@ TEST(Gemm, SizesBeyondEveryBlockOnOneAndTwoThreads) {
                       .a_transposed = (bits & 1) != 0,
                       .b_transposed = (bits & 2) != 0,
                       .threads = threads});
-        expect_right({.m = 9,
+        expect_right({.m = 52,
                       .n = 4131,
-                      .k = 40,
+                      .k = 20,
                       .a_transposed = (bits & 1) != 0,
                       .b_transposed = (bits & 2) != 0,
                       .integers = true,
                       .threads = threads});
+      }
+  });
+}
+
+// Few rows: dot products over several chunks of steps, and rows of B read in place.
+TEST(Gemm, FewRowsOverManySteps) {
+  on_every_target([] {
+    for (const bool b_transposed : {false, true})
+      for (const std::int64_t m : {1, 8, 33}) {
+        expect_right({.m = m, .n = 70, .k = 4103, .b_transposed = b_transposed, .threads = 2});
+        expect_right(
+            {.m = m, .n = 31, .k = 2065, .b_transposed = b_transposed, .accumulate = true, .integers = true});
       }
   });
 }
