@@ -13,6 +13,7 @@ Catalog cpu_catalog() {
           cpu::conv_winograd_f2r5_entry(),
           cpu::conv_winograd_f4_entry(),
           cpu::conv_winograd_f6_entry(),
+          cpu::conv_winograd_f7_entry(),
           cpu::conv_im2col_entry(),
           cpu::conv_im2col_implicit_entry(),
           cpu::dropout_entry(),

@@ -106,6 +106,7 @@ struct WinogradSteps {
 WinogradSteps winograd_steps_f2();
 WinogradSteps winograd_steps_f4();
 WinogradSteps winograd_steps_f6();
+WinogradSteps winograd_steps_f7();
 WinogradSteps winograd_steps_f2r5();
 
 struct WinogradProducts {

@@ -1,7 +1,4 @@
 // Winograd convolution: what the variants serve, what they cost and how exact they are.
-#include <algorithm>
-
-#include "convoy/base/threads.h"
 #include "convoy/kernels/cost.h"
 #include "convoy/kernels/cpu/conv_winograd_plan.h"
 #include "convoy/kernels/cpu/entries.h"
@@ -36,19 +33,22 @@ std::unique_ptr<Kernel> make(const Problem& problem) {
 
 template <int m, int r>
 double seconds(const Problem& problem, const machine::Machine& machine) {
-  return roofline_seconds(problem, machine, 2);
+  return winograd_seconds(problem, {m, r}, machine);
 }
 
+// docs/numerics.md, "Winograd": kappa^2 (L + 2 taps + 4 t + 20)/2.
 template <int m, int r>
 double error_growth(const Problem& problem) {
   const ConvGeometry g = ConvGeometry::of(problem).value();
-  const double points = m + r - 1;
-  const bool weights = problem.pass == Pass::backward_weights;
-  const double tiles = static_cast<double>(g.n * ((g.p + m - 1) / m) * ((g.q + m - 1) / m));
-  const double depth = weights ? tiles : static_cast<double>(problem.pass == Pass::forward ? g.c : g.k);
-  const double transforms = 2 * (points + r + m + 6);
-  const double amplification = weights ? winograd_amplification<r, m>() : winograd_amplification<m, r>();
-  return amplification * amplification * sum_error_growth(depth + transforms + 1);
+  constexpr double kTransformed = m + r - 1;
+  if (problem.pass == Pass::backward_weights) {
+    constexpr double kKappa = winograd_amplification<r, m>();
+    const auto tiles = static_cast<double>(g.n * ((g.p + m - 1) / m) * ((g.q + m - 1) / m));
+    return kKappa * kKappa * sum_error_growth(tiles + 2 * m + 4 * kTransformed + 19);
+  }
+  constexpr double kKappa = winograd_amplification<m, r>();
+  const auto channels = static_cast<double>(problem.pass == Pass::forward ? g.c : g.k);
+  return kKappa * kKappa * sum_error_growth(channels + 2 * r + 4 * kTransformed + 19);
 }
 
 template <int m, int r>
@@ -68,6 +68,7 @@ KernelEntry entry(std::string_view name) {
 KernelEntry conv_winograd_f2_entry() { return entry<2, 3>("winograd:f2"); }
 KernelEntry conv_winograd_f4_entry() { return entry<4, 3>("winograd:f4"); }
 KernelEntry conv_winograd_f6_entry() { return entry<6, 3>("winograd:f6"); }
+KernelEntry conv_winograd_f7_entry() { return entry<7, 3>("winograd:f7"); }
 KernelEntry conv_winograd_f2r5_entry() { return entry<2, 5>("winograd:f2r5"); }
 
 }  // namespace convoy::kernels::cpu

@@ -96,7 +96,8 @@ WeightsBlocking weights_blocking(const WinogradShape& shape, int threads) {
 WinogradSteps winograd_steps(WinogradVariant variant) {
   if (variant.r == 5) return winograd_steps_f2r5();
   if (variant.m == 2) return winograd_steps_f2();
-  return variant.m == 4 ? winograd_steps_f4() : winograd_steps_f6();
+  if (variant.m == 4) return winograd_steps_f4();
+  return variant.m == 6 ? winograd_steps_f6() : winograd_steps_f7();
 }
 
 KernelTraits winograd_traits(const Problem& problem) {

@@ -66,6 +66,10 @@ std::unique_ptr<Kernel> make_winograd_data(const Problem& problem, const ConvGeo
 std::unique_ptr<Kernel> make_winograd_weights(const Problem& problem, const ConvGeometry& geometry,
                                               WinogradVariant variant);
 
+// Predicted seconds of one call: operations of product and transforms, padded lanes and tiles included, and
+// bytes.
+double winograd_seconds(const Problem& problem, WinogradVariant variant, const machine::Machine& machine);
+
 // Layouts of a problem: activations in channel blocks, filters in blocks of both channels, vectors along K.
 KernelTraits winograd_traits(const Problem& problem);
 

@@ -18,14 +18,23 @@ constexpr std::int64_t kDepth_tiles = 128;
 
 // At the point (1, 1) a transformed tile of gradients is their sum, divided by the square of M'(1): the
 // bias's gradient at no extra reading.
+struct BiasPoint {
+  std::int64_t point = 0;  // xi
+  double scale = 0;
+};
 template <int m, int r>
-constexpr double bias_scale() {
-  constexpr Rational kTap = WinogradMatrices<r, m>::filter()(1, 0);
-  return 1 / (kTap * kTap).value();
+constexpr BiasPoint bias_point() {
+  using Matrices = WinogradMatrices<r, m>;
+  constexpr int kOne = has_zero_point(Matrices::kPoints - 1) ? 1 : 0;
+  static_assert(Matrices::point(kOne) == Rational(1));
+  constexpr Rational kTap = Matrices::filter()(kOne, 0);
+  return {kOne * (Matrices::kPoints + 1), 1 / (kTap * kTap).value()};
 }
-double bias_scale(WinogradVariant v) {
-  if (v.r == 5) return bias_scale<2, 5>();
-  return v.m == 2 ? bias_scale<2, 3>() : v.m == 4 ? bias_scale<4, 3>() : bias_scale<6, 3>();
+BiasPoint bias_point(WinogradVariant v) {
+  if (v.r == 5) return bias_point<2, 5>();
+  if (v.m == 2) return bias_point<2, 3>();
+  if (v.m == 4) return bias_point<4, 3>();
+  return v.m == 6 ? bias_point<6, 3>() : bias_point<7, 3>();
 }
 
 class WinogradWeights final : public Kernel {
@@ -38,7 +47,7 @@ class WinogradWeights final : public Kernel {
         threads_(base::thread_count()),
         blocking_(weights_blocking(shape_, threads_)),
         has_bias_(geometry.has_bias),
-        bias_scale_(bias_scale(variant)),
+        bias_point_(bias_point(variant)),
         taps_(variant.r * variant.r) {
     x_floats_ = shape_.transformed_floats(shape_.in.channel_blocks, blocking_.tiles);
     dy_floats_ = shape_.transformed_floats(shape_.out.channel_blocks, blocking_.tiles);
@@ -151,7 +160,7 @@ class WinogradWeights final : public Kernel {
   }
 
   void add_bias(const Transformed& dy, std::int64_t tiles, double* bias) const {
-    const float* at = dy.data + (steps_.points + 1) * dy.point;
+    const float* at = dy.data + bias_point_.point * dy.point;
     for (std::int64_t b = 0; b < shape_.out.channel_blocks; ++b)
       for (std::int64_t t = 0; t < tiles; ++t)
         for (std::int64_t lane = 0; lane < shape_.lanes; ++lane)
@@ -176,7 +185,7 @@ class WinogradWeights final : public Kernel {
     for (std::int64_t k = 0; k < shape_.out_channels; ++k) {
       double sum = 0;
       for (int part = 0; part < threads_; ++part) sum += bias_of(workspace + part * own_floats_)[k];
-      call.db[k] = static_cast<float>(sum * bias_scale_);
+      call.db[k] = static_cast<float>(sum * bias_point_.scale);
     }
   }
 
@@ -228,7 +237,7 @@ class WinogradWeights final : public Kernel {
     }
     if (call.db == nullptr) return;
     for (std::int64_t k = 0; k < shape_.out_channels; ++k)
-      call.db[k] = static_cast<float>(bias[k] * bias_scale_);
+      call.db[k] = static_cast<float>(bias[k] * bias_point_.scale);
   }
 
   void transform_group(const Call& call, base::IndexRange tiles, const Transformed& x,
@@ -299,7 +308,7 @@ class WinogradWeights final : public Kernel {
   int threads_;
   WeightsBlocking blocking_;
   bool has_bias_;
-  double bias_scale_;
+  BiasPoint bias_point_;
   std::int64_t taps_;
   std::int64_t groups_ = 1;
   std::int64_t x_floats_ = 0, dy_floats_ = 0, sums_floats_ = 0, bias_floats_ = 0;

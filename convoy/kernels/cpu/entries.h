@@ -13,6 +13,7 @@ KernelEntry conv_winograd_f2_entry();
 KernelEntry conv_winograd_f2r5_entry();
 KernelEntry conv_winograd_f4_entry();
 KernelEntry conv_winograd_f6_entry();
+KernelEntry conv_winograd_f7_entry();
 KernelEntry conv_im2col_entry();
 KernelEntry conv_im2col_implicit_entry();
 KernelEntry dropout_entry();

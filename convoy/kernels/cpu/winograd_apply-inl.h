@@ -46,6 +46,9 @@ inline constexpr int kRowsOf = decltype(M::kMatrix)::kRowCount;
 template <class M>
 inline constexpr int kColumnsOf = decltype(M::kMatrix)::kColumnCount;
 
+// The row of B^T and G, or column of A^T, where pairs begin: 1 behind the point 0, if there is one.
+constexpr int pairs_begin(int points) { return has_zero_point(points - 1) ? 1 : 0; }
+
 enum class Part { all, even, odd };
 
 // The coefficient of column j in this part of row i; the row's partner is i + 1.
@@ -106,13 +109,13 @@ HWY_INLINE Vector row_part(const Vector* HWY_RESTRICT x) {
   return add_columns<M, i, part, kLead - 1>(x[kLead], x);
 }
 
-// y = M x for B^T and G: rows 0 and last alone, the others in pairs.
+// y = M x for B^T and G: the rows of 0 and of infinity, the last, alone, the others in pairs.
 template <class M, int i>
 HWY_INLINE void analyse_rows(const Vector* HWY_RESTRICT x, Vector* HWY_RESTRICT y) {
-  if constexpr (i == 0 || i == kRowsOf<M> - 1) {
+  if constexpr (i < pairs_begin(kRowsOf<M>) || i == kRowsOf<M> - 1) {
     constexpr Rational kLead = lead_coefficient<M, i, Part::all>();
     y[i] = times<kLead.numerator, kLead.denominator>(row_part<M, i, Part::all>(x));
-    if constexpr (i == 0) analyse_rows<M, 1>(x, y);
+    if constexpr (i < kRowsOf<M> - 1) analyse_rows<M, i + 1>(x, y);
   } else {
     constexpr Rational kEven = lead_coefficient<M, i, Part::even>(),
                        kOdd = lead_coefficient<M, i, Part::odd>();
@@ -128,7 +131,7 @@ HWY_INLINE void analyse_rows(const Vector* HWY_RESTRICT x, Vector* HWY_RESTRICT 
 template <class M, int i, int pair>
 HWY_INLINE Vector add_pairs(Vector sum, const Vector* HWY_RESTRICT sums,
                             const Vector* HWY_RESTRICT differences) {
-  constexpr int kColumn = 1 + 2 * pair;
+  constexpr int kColumn = pairs_begin(kColumnsOf<M>) + 2 * pair;
   if constexpr (kColumn >= kColumnsOf<M> - 1) {
     return sum;
   } else {
@@ -143,22 +146,23 @@ HWY_INLINE void synthesise_rows(const Vector* HWY_RESTRICT x, const Vector* HWY_
                                 const Vector* HWY_RESTRICT differences, Vector* HWY_RESTRICT y) {
   if constexpr (i < kRowsOf<M>) {
     constexpr int kLast = kColumnsOf<M> - 1;
-    static_assert(M::kMatrix(i, 1) == Rational(1), "the first pair of points is +-1");
+    constexpr int kFirst = pairs_begin(kColumnsOf<M>);
+    static_assert(M::kMatrix(i, kFirst) == Rational(1), "the first pair of points is +-1");
     const Vector first = i % 2 == 0 ? sums[0] : differences[0];
-    Vector sum = i == 0 ? hn::Add(first, x[0]) : first;
+    Vector sum = i == 0 && kFirst == 1 ? hn::Add(first, x[0]) : first;
     sum = add_pairs<M, i, 1>(sum, sums, differences);
     if constexpr (i == kRowsOf<M> - 1) sum = hn::Add(sum, x[kLast]);
     y[i] = sum;
     synthesise_rows<M, i + 1>(x, sums, differences, y);
   }
 }
-template <int pair, int pairs>
+template <int begin, int pair, int pairs>
 HWY_INLINE void fold_pairs(const Vector* HWY_RESTRICT x, Vector* HWY_RESTRICT sums,
                            Vector* HWY_RESTRICT differences) {
   if constexpr (pair < pairs) {
-    sums[pair] = hn::Add(x[1 + 2 * pair], x[2 + 2 * pair]);
-    differences[pair] = hn::Sub(x[1 + 2 * pair], x[2 + 2 * pair]);
-    fold_pairs<pair + 1, pairs>(x, sums, differences);
+    sums[pair] = hn::Add(x[begin + 2 * pair], x[begin + 2 * pair + 1]);
+    differences[pair] = hn::Sub(x[begin + 2 * pair], x[begin + 2 * pair + 1]);
+    fold_pairs<begin, pair + 1, pairs>(x, sums, differences);
   }
 }
 
@@ -168,9 +172,9 @@ HWY_INLINE void apply(const Vector* HWY_RESTRICT x, Vector* HWY_RESTRICT y) {
   if constexpr (kRowsOf<M> >= kColumnsOf<M>) {
     analyse_rows<M, 0>(x, y);
   } else {
-    constexpr int kPairs = (kColumnsOf<M> - 2) / 2;
+    constexpr int kBegin = pairs_begin(kColumnsOf<M>), kPairs = (kColumnsOf<M> - 1 - kBegin) / 2;
     Vector sums[kPairs], differences[kPairs];
-    fold_pairs<0, kPairs>(x, sums, differences);
+    fold_pairs<kBegin, 0, kPairs>(x, sums, differences);
     synthesise_rows<M, 0>(x, sums, differences, y);
   }
 }

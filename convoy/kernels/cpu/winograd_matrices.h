@@ -3,7 +3,6 @@
 
 #include <array>
 #include <cstdint>
-#include <numeric>
 
 namespace convoy::kernels::cpu {
 
@@ -15,7 +14,13 @@ struct Rational {
   constexpr Rational() = default;
   // NOLINTNEXTLINE(google-explicit-constructor): integers are rationals
   constexpr Rational(std::int64_t n, std::int64_t d = 1) {
-    const std::int64_t divisor = std::gcd(n, d) * (d < 0 ? -1 : 1);
+    std::int64_t divisor = d, rest = n;
+    while (rest != 0) {  // Euclid; std::gcd subtracts, which compilers' limits of constexpr steps do not bear
+      const std::int64_t next = divisor % rest;
+      divisor = rest;
+      rest = next;
+    }
+    if ((divisor < 0) != (d < 0)) divisor = -divisor;
     numerator = n / divisor;
     denominator = d / divisor;
   }
@@ -49,14 +54,19 @@ struct Matrix {
   }
 };
 
-// The index-th interpolation point: 0, 1, -1, 2, -2, 1/2, -1/2, 3, -3. Points and their negatives are
-// neighbours, from index 1 on. Source of the order: Barabasz et al., Error analysis and improving the
-// accuracy of Winograd convolution (2020), table 2: small numerators and denominators first.
-constexpr Rational winograd_point(int index) {
-  constexpr Rational kMagnitudes[] = {{1}, {2}, {1, 2}, {3}};
-  if (index == 0) return 0;
-  const Rational magnitude = kMagnitudes[(index - 1) / 2];
-  return index % 2 == 1 ? magnitude : Rational(-1) * magnitude;
+// The index-th of `count` finite interpolation points. An odd count: 0, 1, -1, 2, -2, 1/2, -1/2, small
+// numerators and denominators first (Barabasz et al., Error analysis and improving the accuracy of Winograd
+// convolution, 2020). An even one has no 0, so that all points but infinity come in pairs +-a, whose
+// transforms share their work: 1, -1, 5/8, -5/8, 5/2, -5/2, 1/4, -1/4, of all sets of 1 and three other
+// magnitudes between 1/4 and 3 with binary fractions the one with the smallest error of F(7, 3) and F(3, 7).
+// 1, 2, 1/2, 1/4 err twice as much.
+constexpr bool has_zero_point(int count) { return count % 2 == 1; }
+constexpr Rational winograd_point(int index, int count) {
+  constexpr Rational kMagnitudes[2][4] = {{{1}, {5, 8}, {5, 2}, {1, 4}}, {{1}, {2}, {1, 2}, {4}}};
+  const int zero = has_zero_point(count) ? 1 : 0;
+  if (index < zero) return 0;
+  const Rational magnitude = kMagnitudes[zero][(index - zero) / 2];
+  return (index - zero) % 2 == 0 ? magnitude : Rational(-1) * magnitude;
 }
 
 constexpr Rational power(Rational base, int exponent) {
@@ -76,11 +86,12 @@ constexpr Rational power(Rational base, int exponent) {
 template <int kOutputs, int kTaps>
 struct WinogradMatrices {
   static constexpr int kPoints = kOutputs + kTaps - 1;
+  static constexpr Rational point(int j) { return winograd_point(j, kPoints - 1); }
 
   static constexpr Matrix<kOutputs, kPoints> output() {
     Matrix<kOutputs, kPoints> a;
     for (int i = 0; i < kOutputs; ++i)
-      for (int j = 0; j < kPoints - 1; ++j) a(i, j) = power(winograd_point(j), i);
+      for (int j = 0; j < kPoints - 1; ++j) a(i, j) = power(point(j), i);
     a(kOutputs - 1, kPoints - 1) = 1;
     return a;
   }
@@ -90,8 +101,8 @@ struct WinogradMatrices {
     for (int j = 0; j < kPoints - 1; ++j) {
       Rational slope = 1;
       for (int l = 0; l < kPoints - 1; ++l)
-        if (l != j) slope = slope * (winograd_point(j) - winograd_point(l));
-      for (int s = 0; s < kTaps; ++s) g(j, s) = power(winograd_point(j), s) / slope;
+        if (l != j) slope = slope * (point(j) - point(l));
+      for (int s = 0; s < kTaps; ++s) g(j, s) = power(point(j), s) / slope;
     }
     g(kPoints - 1, kTaps - 1) = 1;
     return g;
@@ -105,8 +116,7 @@ struct WinogradMatrices {
       for (int l = 0; l < kPoints - 1; ++l) {
         if (l == j) continue;
         ++degree;
-        for (int i = degree; i >= 0; --i)
-          b(j, i) = (i > 0 ? b(j, i - 1) : Rational(0)) - winograd_point(l) * b(j, i);
+        for (int i = degree; i >= 0; --i) b(j, i) = (i > 0 ? b(j, i - 1) : Rational(0)) - point(l) * b(j, i);
       }
     }
     return b;
