@@ -92,7 +92,7 @@ HWY_NOINLINE void correlate(const BatchTile& t) {
 
 // The outputs of a row that the registers hold beside 1 … kMaxOutputs output channels: kO kQ sums, kQ inputs
 // and one filter element.
-inline constexpr int kMaxOutputs = kManyRegisters ? 6 : 4;
+inline constexpr int kMaxOutputs = 6;
 inline constexpr int kMaxColumns = 8;
 constexpr int columns_beside(int outputs) {
   return std::min(kMaxColumns, (kManyRegisters ? 30 : 15) / (outputs + 1));
