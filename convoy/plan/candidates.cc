@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <set>
 
 #include "convoy/kernels/cost.h"
 
@@ -125,13 +126,12 @@ bool CandidateFinder::is_known(std::string_view op, std::string_view entry) cons
 
 base::Verdict CandidateFinder::check_layers(const std::map<std::string, std::string>& asked,
                                             const char* what) const {
-  for (const auto& [name, entry] : asked) {
-    if (name == kAll) continue;
-    const auto& layers = analysis_.graph().layers();
-    if (std::none_of(layers.begin(), layers.end(), [&](const graph::Layer& l) { return l.name == name; }))
+  std::set<std::string_view> known = {kAll};
+  for (const graph::Layer& layer : analysis_.graph().layers()) known.insert(layer.name);
+  for (const auto& [name, entry] : asked)
+    if (!known.contains(name))
       return base::Reason{
           base::str("no layer '", name, "' in ", analysis_.graph().name(), " to use ", what, " ", entry)};
-  }
   return {};
 }
 
