@@ -68,8 +68,9 @@ function(convoy_test NAME)
   list(TRANSFORM ARG_DEPS PREPEND convoy_)
   target_link_libraries(${NAME} PRIVATE convoy_flags ${ARG_DEPS} ${ARG_LIBS} GTest::gtest_main)
   add_test(NAME ${NAME} COMMAND ${NAME} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-  # Plans that no measurement of this machine has changed, and no time spent on measuring.
-  set_tests_properties(${NAME} PROPERTIES ENVIRONMENT CONVOY_TUNE=off)
+  # Plans that no measurement of this machine has changed, and no time spent on measuring, nor on threads that spin
+  # while other tests need the processor.
+  set_tests_properties(${NAME} PROPERTIES ENVIRONMENT "CONVOY_TUNE=off;GOMP_SPINCOUNT=1000")
   if(ARG_LONG)
     add_dependencies(convoy_long_tests ${NAME})
     set_tests_properties(${NAME} PROPERTIES LABELS long TIMEOUT 14400)

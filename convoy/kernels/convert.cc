@@ -1,9 +1,12 @@
 #include "convoy/kernels/convert.h"
 
 #include <array>
+#include <bit>
 #include <cstring>
 #include <span>
+#include <vector>
 
+#include "convoy/base/check.h"
 #include "convoy/base/threads.h"
 #include "convoy/kernels/layout_map.h"
 #include "convoy/kernels/onednn/reorder.h"
@@ -11,30 +14,71 @@
 namespace convoy::kernels {
 namespace {
 
+// An offset is a sum of one function a dimension: their values for one layout.
+std::vector<std::vector<std::int64_t>> offsets(const tensor::Shape& shape, const LayoutMap& map) {
+  std::vector<std::vector<std::int64_t>> tables;
+  std::vector<std::int64_t> index(static_cast<std::size_t>(shape.rank()));
+  for (int d = 0; d < shape.rank(); ++d) {
+    std::int64_t& at = index[static_cast<std::size_t>(d)];
+    for (tables.emplace_back(); at < shape[d]; ++at) tables.back().push_back(map.offset(index));
+    at = 0;
+  }
+  return tables;
+}
+
 class ReferenceConverter final : public Converter {
  public:
   explicit ReferenceConverter(const Conversion& conversion)
-      : shape_(conversion.shape),
-        element_bytes_(tensor::size_bytes(conversion.type)),
-        from_(conversion.shape, conversion.from),
-        to_(conversion.shape, conversion.to) {}
+      : shape_(conversion.shape), element_bytes_(tensor::size_bytes(conversion.type)) {
+    CONVOY_CHECK(std::has_single_bit(static_cast<std::uint64_t>(element_bytes_)) && element_bytes_ <= 8,
+                 "elements of ", element_bytes_, " bytes");
+    const LayoutMap from(shape_, conversion.from), to(shape_, conversion.to);
+    to_bytes_ = to.count() * element_bytes_;
+    if (shape_.count() == 0) return;
+    from_ = offsets(shape_, from);
+    to_ = offsets(shape_, to);
+  }
 
   void run(const void* from, void* to) const noexcept override {
-    std::memset(to, 0, static_cast<std::size_t>(to_.count() * element_bytes_));
+    std::memset(to, 0, static_cast<std::size_t>(to_bytes_));
     if (shape_.count() == 0) return;
-    std::array<std::int64_t, LayoutMap::kMaxRank> storage{};
-    const std::span<std::int64_t> index(storage.data(), static_cast<std::size_t>(shape_.rank()));
-    do {
-      std::memcpy(static_cast<std::byte*>(to) + to_.offset(index) * element_bytes_,
-                  static_cast<const std::byte*>(from) + from_.offset(index) * element_bytes_,
-                  static_cast<std::size_t>(element_bytes_));
-    } while (advance(index));
+    switch (element_bytes_) {
+      case 1:
+        return copy<std::uint8_t>(from, to);
+      case 2:
+        return copy<std::uint16_t>(from, to);
+      case 4:
+        return copy<std::uint32_t>(from, to);
+      default:
+        return copy<std::uint64_t>(from, to);
+    }
   }
 
  private:
-  // The next index in row-major order; false behind the last.
+  template <class Bits>
+  void copy(const void* from, void* to) const {
+    const auto* source = static_cast<const Bits*>(from);
+    auto* target = static_cast<Bits*>(to);
+    if (shape_.rank() == 0) {
+      *target = *source;
+      return;
+    }
+    std::array<std::int64_t, LayoutMap::kMaxRank> index{};
+    const std::vector<std::int64_t>&from_last = from_.back(), &to_last = to_.back();
+    do {
+      std::int64_t from_base = 0, to_base = 0;
+      for (std::size_t d = 0; d + 1 < from_.size(); ++d) {
+        from_base += from_[d][static_cast<std::size_t>(index[d])];
+        to_base += to_[d][static_cast<std::size_t>(index[d])];
+      }
+      for (std::size_t i = 0; i < from_last.size(); ++i)
+        target[to_base + to_last[i]] = source[from_base + from_last[i]];
+    } while (advance(index));
+  }
+
+  // The next index of all dimensions but the last, in row-major order; false behind the last.
   bool advance(std::span<std::int64_t> index) const {
-    for (int d = shape_.rank() - 1; d >= 0; --d) {
+    for (int d = shape_.rank() - 2; d >= 0; --d) {
       std::int64_t& i = index[static_cast<std::size_t>(d)];
       if (++i < shape_[d]) return true;
       i = 0;
@@ -44,8 +88,8 @@ class ReferenceConverter final : public Converter {
 
   tensor::Shape shape_;
   std::int64_t element_bytes_;
-  LayoutMap from_;
-  LayoutMap to_;
+  std::int64_t to_bytes_ = 0;
+  std::vector<std::vector<std::int64_t>> from_, to_;  // by dimension and index
 };
 
 // Both layouts order this shape alike and need no padding: a copy by the team.
