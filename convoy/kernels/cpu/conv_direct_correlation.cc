@@ -14,7 +14,7 @@ constexpr std::int64_t kFloat = sizeof(float);
 constexpr std::int64_t kWeights_bytes = 384 << 10;
 constexpr std::int64_t kInputs_bytes = 256 << 10;
 // Work a thread takes at least, in vector multiply-adds: waking the team costs about as much.
-constexpr double kGrain_products = 20000;
+constexpr double kGrain_products = 10000;
 // Items for each thread where there is a choice, so that the last ones do not leave the others waiting.
 constexpr std::int64_t kItemsPerThread = 8;
 
@@ -27,6 +27,14 @@ base::IndexRange intersect(base::IndexRange a, base::IndexRange b) {
 
 int part_count(std::int64_t count, std::int64_t most) {
   return static_cast<int>(ceil_div(count, std::max<std::int64_t>(most, 1)));
+}
+
+// Parts of [0, count), at least `wanted` where there are as many elements: all alike in size if some number
+// up to twice that allows it, else of one element each, so that threads come out even.
+int even_parts(std::int64_t count, std::int64_t wanted) {
+  for (std::int64_t parts = wanted; parts <= std::min(2 * wanted, count); ++parts)
+    if (count % parts == 0) return static_cast<int>(parts);
+  return static_cast<int>(count);
 }
 
 }  // namespace
@@ -118,10 +126,8 @@ void Correlation::plan_items() {
   plan_segments(row_bytes);
   if (base::thread_count() == 1) return;
   const std::int64_t wanted = kItemsPerThread * base::thread_count();
-  if (item_count() < wanted)
-    bands_ = static_cast<int>(std::min(rows_, ceil_div(wanted, item_count() / bands_)));
-  if (item_count() < wanted)
-    groups_ = static_cast<int>(std::min(units, ceil_div(wanted, item_count() / groups_)));
+  if (item_count() < wanted) bands_ = even_parts(rows_, ceil_div(wanted, item_count() / bands_));
+  if (item_count() < wanted) groups_ = even_parts(units, ceil_div(wanted, item_count() / groups_));
 }
 
 // Cuts a row that is all of an image into runs of tiles: short enough for the inputs' share of the cache, and
@@ -138,7 +144,7 @@ void Correlation::plan_segments(std::int64_t row_bytes) {
     const std::int64_t tile_bytes = row_bytes / spec_.columns[0].in_size * step.tile.width;
     int parts = part_count(step.tile.runs, kInputs_bytes / std::max<std::int64_t>(tile_bytes, 1));
     if (threads > 1 && groups_ * spec_.samples * parts < kItemsPerThread * threads)
-      parts = static_cast<int>(std::min(step.tile.runs, kItemsPerThread * threads));
+      parts = even_parts(step.tile.runs, kItemsPerThread * threads);
     for (int part = 0; part < parts; ++part) {
       const base::IndexRange runs = base::split_range(step.tile.runs, parts, part);
       Step piece = step;
@@ -178,8 +184,10 @@ double Correlation::tiles() const {
 
 void Correlation::run(const CorrelationArrays& arrays) const noexcept {
   const std::int64_t items = item_count();
-  const double item_products = std::max(products() / static_cast<double>(items), 1.0);
-  const auto grain = static_cast<std::int64_t>(std::max(kGrain_products / item_products, 1.0));
+  // As many parts as threads that have work enough: whole items each, alike in number.
+  const double worth = std::max(products() / kGrain_products, 1.0);
+  const auto parts = static_cast<std::int64_t>(std::min<double>(worth, base::thread_count()));
+  const std::int64_t grain = parts >= base::thread_count() ? 1 : ceil_div(items, parts);
   base::parallel_for(items, grain, [&](base::IndexRange range) { run_items(arrays, range); });
 }
 
