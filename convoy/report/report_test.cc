@@ -307,9 +307,10 @@ TEST(Charts, ManyLinesAreToldApart) {
   chart.x_ticks = {3, 7, 9, 99};
   const std::string text = svg(chart, true);
   EXPECT_EQ(xml_problem(text), "");
-  // Two of each colour, one dashed: a line in the legend and one in the plot.
+  // Three of each colour, one dashed and one dotted: a line in the legend and one in the plot.
   EXPECT_EQ(occurrences(text, "class=\"c-line c-6\""), 2);
   EXPECT_EQ(occurrences(text, "class=\"c-line c-6 c-dashed\""), 2);
+  EXPECT_EQ(occurrences(text, "class=\"c-line c-6 c-dashed c-dotted\""), 2);
   EXPECT_EQ(occurrences(text, "class=\"c-end\""), kMaxSeries - 1);
   EXPECT_NE(text.find(">7</text>"), std::string::npos);
   EXPECT_EQ(text.find(">99</text>"), std::string::npos);  // beyond the data

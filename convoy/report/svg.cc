@@ -178,7 +178,8 @@ class Drawing {
 
   // The classes of a series.
   static std::string colour(std::size_t index) {
-    return fmt::format("c-{}{}", index % kColours + 1, index >= kColours ? " c-dashed" : "");
+    constexpr std::string_view kStrokes[] = {"", " c-dashed", " c-dashed c-dotted"};
+    return fmt::format("c-{}{}", index % kColours + 1, kStrokes[index / kColours]);
   }
 
   void draw_series(std::size_t index) {
@@ -277,7 +278,8 @@ std::string_view chart_style() {
 .c-line.c-4 { stroke: #7f56c9; } .c-dot.c-4 { fill: #7f56c9; } .c-dashed.c-dot.c-4 { stroke: #7f56c9; }
 .c-line.c-5 { stroke: #b8860b; } .c-dot.c-5 { fill: #b8860b; } .c-dashed.c-dot.c-5 { stroke: #b8860b; }
 .c-line.c-6 { stroke: #c2407f; } .c-dot.c-6 { fill: #c2407f; } .c-dashed.c-dot.c-6 { stroke: #c2407f; }
-.c-dashed.c-line { stroke-dasharray: 6 5; } .c-dot.c-dashed { fill: #fcfcfb; }
+.c-dashed.c-line { stroke-dasharray: 6 5; } .c-dotted.c-line { stroke-dasharray: 1 4; }
+.c-dot.c-dashed { fill: #fcfcfb; }
 @media (prefers-color-scheme: dark) {
 .c-page { fill: #1a1a19; } .c-title, .c-end { fill: #ffffff; } .c-label, .c-tick { fill: #c3c2b7; }
 .c-grid { stroke: #33332f; } .c-axis { stroke: #6b6a64; } .c-dot { stroke: #1a1a19; }

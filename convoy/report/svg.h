@@ -31,8 +31,8 @@ struct Chart {
   int height = 320;
 };
 
-// Six colours, and the same dashed.
-inline constexpr int kMaxSeries = 12;
+// Six colours, and the same dashed and dotted.
+inline constexpr int kMaxSeries = 18;
 
 // Round numbers (1, 2 or 5 times a power of ten apart, about `count` of them) within [low, high].
 std::vector<double> nice_ticks(double low, double high, int count);
