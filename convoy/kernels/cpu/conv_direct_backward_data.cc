@@ -14,10 +14,6 @@
 namespace convoy::kernels::cpu {
 namespace {
 
-bool is_pointwise(const ConvGeometry& g) {
-  return g.r * g.s == 1 && g.unit_stride() && g.p == g.h && g.q == g.w && g.pad_top == 0 && g.pad_left == 0;
-}
-
 DirectPass direct_backward_data(const Problem& problem) {
   const ConvGeometry g = ConvGeometry::of(problem).value();
   const std::int64_t lanes = simd_lanes(), c_blocks = (g.c + lanes - 1) / lanes,

@@ -15,11 +15,6 @@ namespace {
 // Up to here plain rows are read faster than blocks that are mostly padding, and images come in them.
 constexpr std::int64_t kMostImageChannels = 4;
 
-// A 1x1 convolution without padding or stride knows no rows: tiles cross their ends.
-bool is_pointwise(const ConvGeometry& g) {
-  return g.r * g.s == 1 && g.unit_stride() && g.p == g.h && g.q == g.w && g.pad_top == 0 && g.pad_left == 0;
-}
-
 DirectPass direct_forward(const Problem& problem) {
   const ConvGeometry g = ConvGeometry::of(problem).value();
   const std::int64_t lanes = simd_lanes(), c_blocks = (g.c + lanes - 1) / lanes,

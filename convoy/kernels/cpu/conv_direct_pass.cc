@@ -68,6 +68,10 @@ ChannelForm channel_form(const ConvGeometry& g, std::int64_t lanes) {
   return g.groups == 1 || whole ? ChannelForm::blocks : ChannelForm::mixed;
 }
 
+bool is_pointwise(const ConvGeometry& g) {
+  return g.r * g.s == 1 && g.unit_stride() && g.p == g.h && g.q == g.w && g.pad_top == 0 && g.pad_left == 0;
+}
+
 std::vector<OutputUnit> block_units(const BlockUnits& of) {
   std::vector<OutputUnit> units;
   for (std::int64_t group = 0; group < of.groups; ++group)

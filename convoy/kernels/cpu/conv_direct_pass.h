@@ -22,6 +22,9 @@ enum class ChannelForm : std::uint8_t {
 };
 ChannelForm channel_form(const ConvGeometry& g, std::int64_t lanes);
 
+// A 1x1 convolution without padding or stride knows no rows: an image is one, and tiles cross their ends.
+bool is_pointwise(const ConvGeometry& g);
+
 struct DirectPass {
   CorrelationSpec spec;
   std::optional<GroupedWeights> grouped;
@@ -39,8 +42,8 @@ std::vector<OutputUnit> block_units(const BlockUnits& of);
 // One unit a block, which reads the input block of the same number.
 std::vector<OutputUnit> depthwise_units(std::int64_t blocks, std::int64_t x_block, std::int64_t w_vector);
 
-// The layout of weights [K, C / G, spatial…] with this tag for two spatial dimensions, in which # stands for
-// `lanes`; `spatial` of them are there. Canonical.
+// The canonical layout of the weights with this tag, in which # stands for `lanes`. The tag is that of two
+// spatial dimensions; of one, its last letter drops out.
 Layout weight_layout(const Problem& problem, std::string_view tag, std::int64_t lanes);
 
 // Refuses other families than blocked, other passes, and what ConvGeometry refuses.
