@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "convoy/base/error.h"
+#include "convoy/plan/adapt.h"
 #include "convoy/plan/lower.h"
 #include "convoy/plan/verify.h"
 
@@ -100,7 +101,8 @@ class Objective final : public GraphObjective {
   Prepared& prepared(StepMode mode, std::int64_t batch) {
     const auto key = std::pair(mode, batch);
     if (const auto found = programs_.find(key); found != programs_.end()) return found->second;
-    auto program = plan::lower(graph_, plan_, {.mode = mode, .batch = batch, .type = config_.type}, catalog_);
+    const plan::StepConfig step = {.mode = mode, .batch = batch, .type = config_.type};
+    auto program = plan::lower(graph_, plan::adapt(graph_, plan_, step, catalog_), step, catalog_);
     if (!program) throw base::UsageError(base::str("this plan cannot run: ", program.reason().text));
     const base::Verdict verdict = plan::verify(*program);
     CONVOY_CHECK(verdict.ok(), "lowering of ", graph_.name(), ": ", verdict.reason().text);
