@@ -263,6 +263,7 @@ class Bench {
     row.flops = problem_.flops();
     row.predicted_seconds = contender.predicted;
     row.relative_error = contender.error.relative;
+    row.rms_error = contender.error.rms;
     row.share_of_bound = contender.error.epsilons / contender.entry->error_growth(problem);
     row.workspace_bytes = traits.workspace_bytes + traits.derived_bytes;
   }

@@ -45,6 +45,7 @@ struct ConvMeasurement {
   double flops = 0;             // by the definition
   double predicted_seconds = 0;
   double relative_error = 0;         // ConvError::relative
+  double rms_error = 0;              // ConvError::rms
   double share_of_bound = 0;         // ConvError::epsilons over the entry's error_growth: at most 1
   std::int64_t workspace_bytes = 0;  // with what it derives from the filters
   bool winner = false;               // the least median of all

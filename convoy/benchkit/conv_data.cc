@@ -225,16 +225,19 @@ const float* ConvData::read(ConvArray array, const kernels::Layout& layout) {
 ConvError ConvData::error(const float* result, const kernels::Layout& layout) const {
   const kernels::LayoutMap map(shape(written_), layout);
   ConvError error;
-  double largest = 0, difference = 0;
+  double largest = 0, difference = 0, squares = 0, squared_differences = 0;
   for (const Sample& sample : samples_) {
     const double off = std::abs(static_cast<double>(result[map.offset(sample.index)]) - sample.value);
-    if (std::isnan(off)) return {.relative = INFINITY, .epsilons = INFINITY};
+    if (std::isnan(off)) return {.relative = INFINITY, .rms = INFINITY, .epsilons = INFINITY};
+    squares += sample.value * sample.value;
+    squared_differences += off * off;
     largest = std::max(largest, std::abs(sample.value));
     difference = std::max(difference, off);
     const double unit = std::numeric_limits<float>::epsilon() * sample.absolute;
     if (off > 0) error.epsilons = std::max(error.epsilons, unit > 0 ? off / unit : INFINITY);
   }
   error.relative = difference == 0 ? 0 : largest > 0 ? difference / largest : INFINITY;
+  error.rms = difference == 0 ? 0 : largest > 0 ? std::sqrt(squared_differences / squares) : INFINITY;
   return error;
 }
 

@@ -21,6 +21,7 @@ ConvArray written_array(kernels::Pass pass);
 // How far a result is from float64.
 struct ConvError {
   double relative = 0;  // largest |result - reference| over the largest |reference|
+  double rms = 0;       // root mean square of result - reference over that of the reference
   double epsilons = 0;  // largest |result - reference| over (float32 epsilon times the sum of absolute terms)
 };
 
