@@ -54,13 +54,38 @@ bool is_left(const ArenaUpdate& update, std::size_t segment) {
          (update.updated.empty() || update.updated[segment] == 0);
 }
 
+// The smallest range of the arena that holds everything left to do.
+base::IndexRange left_range(const ArenaUpdate& update) {
+  base::IndexRange range{update.layout.parameter_extent, 0};
+  for (std::size_t s = 0; s < update.layout.segments.size(); ++s) {
+    if (!is_left(update, s)) continue;
+    const tensor::Segment& segment = update.layout.segments[s];
+    range.begin = std::min(range.begin, segment.offset);
+    range.end = std::max(range.end, segment.offset + segment.count);
+  }
+  return range;
+}
+
+std::int64_t left_count(const ArenaUpdate& update) {
+  std::int64_t count = 0;
+  for (std::size_t s = 0; s < update.layout.segments.size(); ++s)
+    if (is_left(update, s)) count += update.layout.segments[s].count;
+  return count;
+}
+
+void update_left(const UpdateRule& rule, const ArenaUpdate& update, base::IndexRange range) {
+  for (std::size_t s = 0; s < update.layout.segments.size(); ++s)
+    if (is_left(update, s)) update_part(rule, update, update.layout.segments[s], range);
+}
+
 }  // namespace
 
 void apply(const UpdateRule& rule, const ArenaUpdate& update) {
   check_sizes(rule, update);
-  base::parallel_for(update.layout.parameter_extent, kGrain, [&](base::IndexRange range) {
-    for (std::size_t s = 0; s < update.layout.segments.size(); ++s)
-      if (is_left(update, s)) update_part(rule, update, update.layout.segments[s], range);
+  const base::IndexRange all = left_range(update);
+  if (left_count(update) < kGrain) return update_left(rule, update, all);
+  base::parallel_for(all.size(), kGrain, [&](base::IndexRange range) {
+    update_left(rule, update, {all.begin + range.begin, all.begin + range.end});
   });
 }
 
