@@ -39,7 +39,7 @@ class GraphMaker {
 
   // The loss of exact nets divides by the elements of a sample: powers of two there.
   Shape sample_shape() {
-    const int rank = between(0, 3);
+    const int rank = config_.smooth ? 2 : between(0, 3);
     Ints sizes = {config_.exact_integers ? std::int64_t{1} << between(0, 2) : between(1, 6)};
     for (int d = 0; d < rank; ++d)
       sizes.push_back(config_.exact_integers ? 4 : between(3, rank == 3 ? 5 : 9));
@@ -58,14 +58,15 @@ class GraphMaker {
   }
 
   void window(Attributes& attributes, int spatial, bool dilations) {
-    const Ints kernel = per_dimension(spatial, 1, 3);
+    const bool common = config_.smooth && chance(60);
+    const Ints kernel = per_dimension(spatial, common ? 3 : 1, 3);
     attributes.set("kernel_shape", kernel);
-    attributes.set("strides", per_dimension(spatial, 1, 2));
+    attributes.set("strides", per_dimension(spatial, 1, common ? 1 : 2));
     Ints pads;
     for (int side = 0; side < 2; ++side)
       for (const std::int64_t size : kernel) pads.push_back(between(0, static_cast<int>(size) - 1));
     attributes.set("pads", pads);
-    if (dilations && chance(30)) attributes.set("dilations", per_dimension(spatial, 1, 2));
+    if (dilations && !common && chance(30)) attributes.set("dilations", per_dimension(spatial, 1, 2));
   }
 
   Attributes conv(const Shape& shape) {
@@ -105,6 +106,12 @@ class GraphMaker {
 
   bool allowed(const graph::LayerKind& kind) const {
     if (kind.traits.is_loss) return false;
+    if (config_.smooth) {
+      for (const char* op :
+           {"Conv", "Gemm", "Tanh", "AveragePool", "Add", "Sum", "Concat", "Flatten", "Reshape"})
+        if (kind.op == op) return true;
+      return false;
+    }
     if (!config_.exact_integers) return true;
     for (const char* op : {"Conv", "Gemm", "Relu", "MaxPool", "Add", "Sum", "Concat", "Flatten", "Reshape"})
       if (kind.op == op) return true;
@@ -146,7 +153,7 @@ class GraphMaker {
       flat.push_back(builder_.shape(v).rank() == 2 ? v : *add(layers::kFlatten, {}, {v}));
     graph::ValueId head = flat[0];
     if (flat.size() > 1) head = builder_.add(layers::kConcat, "ends", {{"axis", std::int64_t{1}}}, flat);
-    if (config_.exact_integers || chance(30)) return add_reconstruction(head);
+    if (config_.exact_integers || config_.smooth || chance(30)) return add_reconstruction(head);
     const std::int64_t classes = between(2, 5);
     const auto scores = builder_.add(layers::kGemm, "scores", {{"output_features", classes}}, {head});
     builder_.set_output(scores);

@@ -17,6 +17,10 @@ struct RandomGraphConfig {
   // Only layers that are exact in float32 on small integers in every order of summation, and a loss whose
   // denominator is a power of two.
   bool exact_integers = false;
+  // Only layers without kinks and divisions, and a loss that does not saturate, so that a small error of one
+  // layer stays small; and images through mostly 3x3 convolutions without strides, which every algorithm
+  // serves.
+  bool smooth = false;
 };
 
 // A DAG of 1 to max_layers random layers over a sample of rank 1 to 4, whose loose ends are flattened,
@@ -30,7 +34,7 @@ NetInput random_input(const graph::Graph& graph, std::int64_t n, bool exact_inte
                       base::RandomStream& random);
 
 // For every pass of every layer a random supported entry and family, one for all passes where forward saves
-// something; random fusion, storage of parameters and sharing of memory.
+// something; random fusion, storage of parameters and sharing of memory. Entries are those of `catalog`.
 plan::Plan random_plan(const graph::Graph& graph, const plan::StepConfig& config,
                        const kernels::Catalog& catalog, base::RandomStream& random);
 
