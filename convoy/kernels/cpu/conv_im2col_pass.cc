@@ -114,6 +114,11 @@ void Im2colPass::prepare_backward_data(const Im2colSpec& spec) {
                              .threads = spec.threads});
     return;
   }
+  // Strided and dilated, one phase may have all taps and another none.
+  std::size_t most_taps = 0;
+  for (std::int64_t row = 0; row < std::min(g.stride_h, g.h); ++row)
+    for (std::int64_t column = 0; column < std::min(g.stride_w, g.w); ++column)
+      most_taps = std::max(most_taps, make_phase(g, row, column).index.size());
   for (std::int64_t row = 0; row < std::min(g.stride_h, g.h); ++row)
     for (std::int64_t column = 0; column < std::min(g.stride_w, g.w); ++column) {
       const Phase phase = make_phase(g, row, column);
@@ -131,7 +136,7 @@ void Im2colPass::prepare_backward_data(const Im2colSpec& spec) {
                         .weight_panel_stride = y_blocks * taps * square,
                         .weight_group_stride = x_blocks * y_blocks * taps * square,
                         .threads = spec.threads,
-                        .cut_entries = y_blocks * ceil_div(g.r, g.stride_h) * ceil_div(g.s, g.stride_w),
+                        .cut_entries = y_blocks * static_cast<std::int64_t>(most_taps),
                         .cut_rows = ceil_div(g.h, g.stride_h),
                         .cut_columns = ceil_div(g.w, g.stride_w)};
       for (std::int64_t block = 0; block < y_blocks; ++block)

@@ -92,6 +92,13 @@ TEST(ConvIm2col, FiltersStridesDilationsAndPads) {
                   .strides = {2, 2},
                   .pads = {2, 2, 2, 2},
                   .dilations = {2, 3}});
+    // One phase of backward_data has all taps, the others have none; the maps are cut.
+    expect_sound({.x = {1, 16, 60, 60},
+                  .k = 16,
+                  .window = {3, 3},
+                  .strides = {2, 2},
+                  .pads = {2, 2, 2, 2},
+                  .dilations = {2, 2}});
     expect_sound({.x = {2, 16, 5, 5}, .k = 17, .window = {5, 5}});
     expect_sound({.x = {2, 18, 40}, .k = 21, .window = {7}, .strides = {2}, .pads = {3, 2}});
   });
