@@ -1,6 +1,7 @@
 // One computation of one layer, prepared for one problem: what the catalog's entries make and `exec` runs.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -78,8 +79,11 @@ struct KernelTraits {
 class GradientPieces {
  public:
   virtual ~GradientPieces() = default;
-  // Elements [offset, offset + size) of parameter `param`'s storage will be taken soon.
-  virtual void expect(std::size_t param, std::int64_t offset, std::int64_t size) noexcept = 0;
+  // What take() will touch beside the gradient when it gets the elements from `offset` on: up to three arrays
+  // parallel to it, each at that element; null: fewer. For the kernel to fetch ahead, a line now and then
+  // (all at once, 128 lines cost a quarter of the time of a 64 x 16 tile over 128 samples).
+  using Arrays = std::array<const float*, 3>;
+  virtual Arrays expect(std::size_t param, std::int64_t offset) const noexcept = 0;
   // They are final. Each element is given once; several threads of the team call at once.
   virtual void take(std::size_t param, std::int64_t offset, std::span<const float> gradient) noexcept = 0;
 };

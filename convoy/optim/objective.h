@@ -1,6 +1,7 @@
 // The seam between networks and training: a function of parameters and a batch, with its gradient.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 
@@ -48,9 +49,10 @@ class GradientSink {
   // Whether the segment's gradient may come in pieces. Then there is no buffer, and where the evaluation
   // can, it calls expect() and take() instead, before ready(); it decides at the beginning.
   virtual bool takes_pieces(int) const { return false; }
-  // The elements `range` of the segment will be taken soon; and they are final, each once. Several threads
-  // of the compute team call at once. The segment's parameters are not read any more. Float32 only.
-  virtual void expect(int, base::IndexRange) noexcept {}
+  // Arrays that take() will touch from element `begin` of the segment on, to be fetched ahead; null: none.
+  virtual std::array<const float*, 3> expect(int, std::int64_t) const noexcept { return {}; }
+  // The elements `range` of the segment are final, each once. Several threads of the compute team call at
+  // once. The segment's parameters are not read any more. Float32 only.
   virtual void take(int, base::IndexRange, std::span<const float>) noexcept {}
   // The elements `range` of the segment's gradient are written; `final`: no other contribution follows.
   // Called as early as possible, on the evaluating thread. Must not block.

@@ -9,12 +9,6 @@
 namespace convoy::optim {
 namespace {
 
-constexpr std::int64_t kLine_elements = 16;  // a cache line
-
-void prefetch(const float* begin, std::int64_t count) noexcept {
-  for (std::int64_t i = 0; i < count; i += kLine_elements) __builtin_prefetch(begin + i, /*rw=*/1);
-}
-
 class Updater final : public StepUpdater, private GradientSink {
  public:
   Updater(const UpdateRule& rule, const ArenaUpdate& arenas, GradientSink& arrays)
@@ -49,12 +43,13 @@ class Updater final : public StepUpdater, private GradientSink {
     arrays_.ready(segment, range, final);
   }
 
-  void expect(int segment, base::IndexRange range) noexcept override {
-    const std::int64_t begin =
-        update_.layout.segments[static_cast<std::size_t>(segment)].offset + range.begin;
-    prefetch(update_.weights.data() + begin, range.size());
+  std::array<const float*, 3> expect(int segment, std::int64_t begin) const noexcept override {
+    const std::int64_t at = update_.layout.segments[static_cast<std::size_t>(segment)].offset + begin;
+    std::array<const float*, 3> arrays{update_.weights.data() + at};
+    static_assert(kMaxSlots < arrays.size());
     for (std::size_t s = 0; s < static_cast<std::size_t>(rule_.slot_count()); ++s)
-      prefetch(update_.slots[s].data() + begin, range.size());
+      arrays[s + 1] = update_.slots[s].data() + at;
+    return arrays;
   }
 
   void take(int segment, base::IndexRange range, std::span<const float> gradient) noexcept override {

@@ -58,7 +58,7 @@ struct StepUpdaterTest : testing::Test {
       const tensor::Segment& segment = layout.segments[static_cast<std::size_t>(s)];
       for (std::int64_t at = 0; at < segment.count; at += 100) {
         const std::int64_t end = std::min(at + 100, segment.count);
-        sink.expect(s, {at, end});
+        EXPECT_EQ(sink.expect(s, at)[0], arenas.weights.as<float>().data() + segment.offset + at);
         sink.take(s, {at, end},
                   std::span(formed).subspan(static_cast<std::size_t>(segment.offset + at),
                                             static_cast<std::size_t>(end - at)));

@@ -25,6 +25,8 @@ struct TilePanels {
   std::int64_t outputs = 0;  // 16, 32, 48 or 64
   const float* dy = nullptr;
   const float* x = nullptr;
+  // Arrays as large as the tile that are fetched ahead evenly while it forms; never null.
+  const char* ahead[3] = {};
 };
 
 }  // namespace convoy::kernels::cpu
@@ -47,7 +49,11 @@ HWY_INLINE void multiply_rows(const TilePanels& panels, std::int64_t first, floa
     for (int v = 0; v < kVectors; ++v) sum[i][v] = hn::Zero(d);
   const float* HWY_RESTRICT dy = panels.dy;
   const float* HWY_RESTRICT x = panels.x + first;
-  for (std::int64_t n = 0; n < panels.n; ++n, dy += kVectors * kVector, x += kTileInputs) {
+  constexpr std::int64_t kTile_bytes = kTileInputs * kVectors * kVector * std::int64_t{sizeof(float)};
+  std::int64_t ahead = first * kTile_bytes / kTileInputs;
+  const std::int64_t step = kInputs * kTile_bytes / (kTileInputs * panels.n);
+  for (std::int64_t n = 0; n < panels.n; ++n, dy += kVectors * kVector, x += kTileInputs, ahead += step) {
+    for (const char* array : panels.ahead) __builtin_prefetch(array + ahead, /*rw=*/1, /*locality=*/2);
     V row[kVectors];
     for (int v = 0; v < kVectors; ++v) row[v] = hn::Load(d, dy + v * kVector);
     for (int i = 0; i < kInputs; ++i) {
@@ -175,16 +181,19 @@ class GemmBackwardWeights final : public Kernel {
   void run_tile(const KernelArgs& args, const float* x_panels, const float* dy_panels,
                 std::int64_t tile) const {
     const std::int64_t size = tile_outputs_ * kTileInputs, offset = tile * size;
-    const TilePanels panels{.n = n_,
-                            .outputs = tile_outputs_,
-                            .dy = dy_panels + tile / input_blocks_ * n_ * tile_outputs_,
-                            .x = x_panels + tile % input_blocks_ * n_ * kTileInputs};
+    TilePanels panels{.n = n_,
+                      .outputs = tile_outputs_,
+                      .dy = dy_panels + tile / input_blocks_ * n_ * tile_outputs_,
+                      .x = x_panels + tile % input_blocks_ * n_ * kTileInputs};
+    std::fill(std::begin(panels.ahead), std::end(panels.ahead), reinterpret_cast<const char*>(panels.x));
     if (args.param_gradients[0] != nullptr) {
       HWY_DYNAMIC_DISPATCH(tile_product)(panels, static_cast<float*>(args.param_gradients[0]) + offset);
       return;
     }
     alignas(64) float piece[64 * kTileInputs];
-    args.pieces->expect(0, offset, size);
+    const GradientPieces::Arrays arrays = args.pieces->expect(0, offset);
+    for (std::size_t i = 0; i < arrays.size(); ++i)
+      if (arrays[i] != nullptr) panels.ahead[i] = reinterpret_cast<const char*>(arrays[i]);
     HWY_DYNAMIC_DISPATCH(tile_product)(panels, piece);
     args.pieces->take(0, offset, std::span(piece, static_cast<std::size_t>(size)));
   }

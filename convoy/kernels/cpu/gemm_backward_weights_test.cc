@@ -18,19 +18,17 @@ namespace {
 class Collector final : public GradientPieces {
  public:
   explicit Collector(std::int64_t count)
-      : gradient_(static_cast<std::size_t>(count)), expected_(gradient_.size()), taken_(gradient_.size()) {}
+      : gradient_(static_cast<std::size_t>(count)), taken_(gradient_.size()) {}
 
-  void expect(std::size_t param, std::int64_t offset, std::int64_t size) noexcept override {
-    const std::lock_guard lock(mutex_);
-    for (std::int64_t i = offset; i < offset + size; ++i)
-      expected_[static_cast<std::size_t>(i)] += param == 0;
+  Arrays expect(std::size_t, std::int64_t offset) const noexcept override {
+    return {gradient_.data() + offset};
   }
   void take(std::size_t param, std::int64_t offset, std::span<const float> piece) noexcept override {
     const std::lock_guard lock(mutex_);
     for (std::size_t i = 0; i < piece.size(); ++i) {
       const std::size_t at = static_cast<std::size_t>(offset) + i;
       gradient_[at] = piece[i];
-      taken_[at] += param == 0 && expected_[at] == 1;
+      taken_[at] += param == 0;
     }
   }
   const std::vector<float>& gradient() const { return gradient_; }
@@ -39,7 +37,7 @@ class Collector final : public GradientPieces {
  private:
   std::mutex mutex_;
   std::vector<float> gradient_;
-  std::vector<int> expected_, taken_;
+  std::vector<int> taken_;
 };
 
 tensor::Buffer random_buffer(std::int64_t count, std::uint64_t seed) {
