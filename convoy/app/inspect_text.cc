@@ -63,7 +63,7 @@ std::string time(const run::InspectReport& report) {
 }
 
 std::string algorithms(const run::InspectReport& report) {
-  std::string out = report.algorithms.empty() ? "" : "\nconvolutions:\n";
+  std::string out = report.algorithms.empty() ? "" : "\nconvolutions (~: predicted, not measured):\n";
   for (const std::string& line : run::algorithm_lines(report.algorithms)) out += "  " + line + "\n";
   out += "\nlayouts:";
   for (const run::FamilyReport& family : report.families)

@@ -158,7 +158,7 @@ TEST_F(Tune, TrainingTimesAtItsFirstUseAlone) {
   ASSERT_EQ(first.status, 0) << first.err;
   EXPECT_NE(first.err.find("convoy: timed "), std::string::npos) << first.err;
   EXPECT_NE(first.err.find("convoy: conv2 backward_data: "), std::string::npos) << first.err;
-  EXPECT_NE(first.err.find(" measured; slower: "), std::string::npos) << first.err;
+  EXPECT_NE(first.err.find(" us; slower: "), std::string::npos) << first.err;
   EXPECT_TRUE(io::file_exists(cache()));
   const Outcome second = convoy(train("second"), "auto");
   EXPECT_EQ(second.err.find("convoy: timed "), std::string::npos) << second.err;

@@ -16,29 +16,52 @@ std::set<std::string> convolutions(const graph::Graph& graph) {
   return names;
 }
 
+// A time that was predicted and not measured has a tilde.
 std::string time_text(double seconds, bool measured) {
-  const char* how = measured ? "measured" : "predicted";
-  if (seconds < 1e-3) return fmt::format("{:.3g} us {}", seconds * 1e6, how);
-  return seconds < 1 ? fmt::format("{:.3g} ms {}", seconds * 1e3, how)
-                     : fmt::format("{:.3g} s {}", seconds, how);
+  const char* tilde = measured ? "" : "~";
+  if (seconds < 1e-3) return fmt::format("{}{:.3g} us", tilde, seconds * 1e6);
+  return seconds < 1 ? fmt::format("{}{:.3g} ms", tilde, seconds * 1e3)
+                     : fmt::format("{}{:.3g} s", tilde, seconds);
 }
 
-// What follows the layer's name.
+std::string entry_of(const std::string& kernel) { return kernel.substr(0, kernel.find('/')); }
+
+void append(std::string& list, const std::string& item, const char* separator) {
+  if (!list.empty()) list += separator;
+  list += item;
+}
+
+// "winograd:f2, winograd:f4 (only filters of 3x3, not 5x5); fft (only stride 1)": a reason once.
+std::string refusals(const AlgorithmReport& report) {
+  std::vector<std::pair<std::string, std::string>> groups;  // reason, entries
+  for (const OtherAlgorithm& other : report.others) {
+    if (other.seconds > 0) continue;
+    const auto same = std::find_if(groups.begin(), groups.end(),
+                                   [&](const auto& group) { return group.first == other.reason; });
+    if (same == groups.end())
+      groups.emplace_back(other.reason, entry_of(other.kernel));
+    else
+      same->second += ", " + entry_of(other.kernel);
+  }
+  std::string text;
+  for (const auto& [reason, entries] : groups) append(text, fmt::format("{} ({})", entries, reason), "; ");
+  return text;
+}
+
+// What follows the layer's name. The float64 reference, which serves everything, goes without saying.
 std::string body(const AlgorithmReport& report) {
   std::string text = report.direction + ": " + report.kernel;
-  if (report.seconds > 0) text += ", " + time_text(report.seconds, report.measured);
-  std::string slower, elsewhere, refused;
+  if (report.seconds > 0) text += " " + time_text(report.seconds, report.measured);
+  std::string slower, elsewhere;
   for (const OtherAlgorithm& other : report.others) {
-    std::string& list = other.seconds < report.seconds ? elsewhere : slower;
-    if (other.seconds > 0)
-      list += fmt::format("{}{} {}", list.empty() ? "" : ", ", other.kernel,
-                          time_text(other.seconds, other.measured));
-    else
-      refused += fmt::format("{}{} ({})", refused.empty() ? "" : ", ", other.kernel, other.reason);
+    const std::string entry = entry_of(other.kernel);
+    if (other.seconds <= 0 || entry == "reference") continue;
+    append(other.seconds < report.seconds ? elsewhere : slower,
+           entry + " " + time_text(other.seconds, other.measured), ", ");
   }
   if (!slower.empty()) text += "; slower: " + slower;
-  if (!elsewhere.empty()) text += "; faster, in layouts that slow the net: " + elsewhere;
-  if (!refused.empty()) text += "; refused: " + refused;
+  if (!elsewhere.empty()) text += "; faster, but in layouts that slow the net: " + elsewhere;
+  if (const std::string refused = refusals(report); !refused.empty()) text += "; refused: " + refused;
   return text;
 }
 

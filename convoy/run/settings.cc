@@ -243,7 +243,7 @@ constexpr Setting kSettings[] = {
 
     integer<&C::threads, 0, 4096>("execution", "threads", "compute threads; 0: all processors available"),
     integer<&C::loader_workers, 0, 256>("execution", "loader_workers", "threads that prepare batches; 0: the training thread does"),
-    text<&C::layout, check_layout>("execution", "layout", "arrays in memory: auto, plain, channels_last or blocked"),
+    text<&C::layout, check_layout>("execution", "layout", "arrays in memory: auto, plain, channels_last, blocked or batch_blocked"),
     list<&C::kernels, check_kernels>("execution", "kernels", "kernels of layers, such as conv1=reference,*=onednn"),
     list<&C::conv_algorithm, check_algorithms>("execution", "conv_algorithm", "convolution algorithms of layers, such as conv1=fft,*=winograd:f4,conv9=auto"),
     size<&C::workspace_limit>("execution", "workspace_limit", "scratch memory that one kernel may use, such as 16M; 0: no limit"),
