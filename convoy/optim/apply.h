@@ -18,8 +18,8 @@ struct ArenaUpdate {
   std::span<const float> gradients;
   std::array<std::span<float>, kMaxSlots> slots;  // the rule's first slot_count() are filled
   double learning_rate = 0;
-  double weight_decay = 0;  // of segments whose role is weight; others have none
-  std::int64_t step = 0;    // updates applied before this one
+  double weight_decay = 0;                     // of segments whose role is weight; others have none
+  std::int64_t step = 0;                       // updates applied before this one
   std::span<const std::uint8_t> updated = {};  // by segment, or empty: 1 where nothing is left to do
 };
 

@@ -30,8 +30,8 @@ std::vector<AlgorithmReport> describe_algorithms(const graph::Graph& graph,
 // The same of a plan whose making is past: names alone.
 std::vector<AlgorithmReport> describe_algorithms(const graph::Graph& graph, const plan::Plan& plan);
 
-// One line each, layers with equal ones together: "conv1 forward: direct/blocked 61 us; slower: onednn 183 us,
-// fft ~589 us; refused: winograd:f2, winograd:f4 (only filters of 3x3, not 5x5)". A tilde: predicted, not
+// One line each, layers with equal ones together: "conv1 forward: direct/blocked 61 us; slower: onednn 183
+// us, fft ~589 us; refused: winograd:f2, winograd:f4 (only filters of 3x3, not 5x5)". A tilde: predicted, not
 // measured.
 std::vector<std::string> algorithm_lines(const std::vector<AlgorithmReport>& reports);
 

@@ -1,5 +1,5 @@
-// Convolution as a matrix product by explicit lowering: the column matrix of whole images in the workspace, then
-// products. The memory that takes is this algorithm's price.
+// Convolution as a matrix product by explicit lowering: the column matrix of whole images in the workspace,
+// then products. The memory that takes is this algorithm's price.
 #include "convoy/kernels/cpu/conv_im2col_kernel.h"
 #include "convoy/kernels/cpu/entries.h"
 

@@ -33,8 +33,7 @@ base::Verdict supports(const Problem& problem) {
   if (!window) return window.reason();
   if (weight.rank() != 4 || weight[2] != 3 || weight[3] != 3 || !ones(window->strides) ||
       !ones(window->dilations) || problem.attributes.integer("group") != 1)
-    return base::Reason{
-        "only filters of 3x3 without strides, dilation or groups"};
+    return base::Reason{"only filters of 3x3 without strides, dilation or groups"};
   // Measured with 2.6.3: exactly then its results are those of the paddings swapped.
   if (problem.pass == Pass::backward_data && window->pads_begin[0] != window->pads_end[0])
     return base::Reason{"oneDNN's Winograd mixes up unequal paddings above and below in backward_data"};
