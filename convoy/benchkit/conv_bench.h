@@ -44,9 +44,11 @@ struct ConvMeasurement {
   std::vector<double> seconds;  // of one call, one a sample: the mean over as many calls as fill 0.2 ms
   double flops = 0;             // by the definition
   double predicted_seconds = 0;
-  double relative_error = 0;         // ConvError::relative
-  double rms_error = 0;              // ConvError::rms
-  double share_of_bound = 0;         // ConvError::epsilons over the entry's error_growth: at most 1
+  double relative_error = 0;  // ConvError::relative
+  double rms_error = 0;       // ConvError::rms
+  // ConvError::epsilons over the entry's error_growth. Its unit is the element's own terms, so of entries of
+  // ErrorTerms::whole_maps, whose bound is in larger ones, it is no less than the share of the bound.
+  double share_of_bound = 0;
   std::int64_t workspace_bytes = 0;  // with what it derives from the filters
   bool winner = false;               // the least median of all
 

@@ -31,19 +31,6 @@ std::string first_line(const char* path) {
   return line;
 }
 
-// The value behind "KEY :" of a file such as /proc/cpuinfo.
-std::string value_of(const char* path, std::string_view key) {
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    if (line.compare(0, key.size(), key) != 0) continue;
-    const std::size_t colon = line.find(':');
-    if (colon == std::string::npos) continue;
-    const std::size_t begin = line.find_first_not_of(" \t", colon + 1);
-    if (begin != std::string::npos) return line.substr(begin);
-  }
-  return {};
-}
-
 Finding examine_simd() {
   std::string list;
   for (const tune::CpuFeature& feature : tune::cpu_features())
@@ -75,7 +62,7 @@ Finding examine_threads() {
 Finding examine_memory() {
   const std::int64_t page_bytes = sysconf(_SC_PAGESIZE);
   const std::int64_t total_mb = sysconf(_SC_PHYS_PAGES) * page_bytes >> 20;
-  const std::string available = value_of("/proc/meminfo", "MemAvailable");
+  const std::string available = tune::proc_value("/proc/meminfo", "MemAvailable");
   const std::int64_t available_mb = std::atoll(available.c_str()) >> 10;
   Finding finding = {State::good, "memory", base::str(available_mb, " of ", total_mb, " MiB available"), ""};
   const std::string limit = first_line("/sys/fs/cgroup/memory.max");

@@ -9,9 +9,17 @@
 namespace convoy::tune {
 namespace {
 
-// The value behind "KEY :" of /proc/cpuinfo; empty where there is none.
-std::string cpuinfo(std::string_view key) {
-  std::ifstream file("/proc/cpuinfo");
+std::string cpuinfo(std::string_view key) { return proc_value("/proc/cpuinfo", key); }
+
+bool has(const std::vector<CpuFeature>& features, std::string_view name) {
+  return std::any_of(features.begin(), features.end(),
+                     [name](const CpuFeature& feature) { return feature.present && feature.name == name; });
+}
+
+}  // namespace
+
+std::string proc_value(const char* path, std::string_view key) {
+  std::ifstream file(path);
   for (std::string line; std::getline(file, line);) {
     if (line.compare(0, key.size(), key) != 0) continue;
     const std::size_t colon = line.find(':');
@@ -21,13 +29,6 @@ std::string cpuinfo(std::string_view key) {
   }
   return {};
 }
-
-bool has(const std::vector<CpuFeature>& features, std::string_view name) {
-  return std::any_of(features.begin(), features.end(),
-                     [name](const CpuFeature& feature) { return feature.present && feature.name == name; });
-}
-
-}  // namespace
 
 std::vector<CpuFeature> cpu_features() {
 #if defined(__x86_64__)

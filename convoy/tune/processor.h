@@ -20,6 +20,9 @@ std::vector<CpuFeature> cpu_features();
 // The widest class of them: avx512, avx2, sse4 or baseline.
 std::string isa_class();
 
+// The value behind "KEY :" of a file such as /proc/cpuinfo; empty where there is none.
+std::string proc_value(const char* path, std::string_view key);
+
 // "AMD EPYC 9B14", or "unknown".
 std::string cpu_name();
 
