@@ -54,10 +54,8 @@ struct Call {
 class Relay final : public kernels::GradientPieces {
  public:
   Relay(optim::GradientSink& sink, int segment) : sink_(sink), segment_(segment) {}
-  Arrays expect(std::size_t, std::int64_t offset) const noexcept override {
-    return sink_.expect(segment_, offset);
-  }
-  void take(std::size_t, std::int64_t offset, std::span<const float> gradient) noexcept override {
+  Arrays expect(std::int64_t offset) const noexcept override { return sink_.expect(segment_, offset); }
+  void take(std::int64_t offset, std::span<const float> gradient) noexcept override {
     sink_.take(segment_, {offset, offset + std::ssize(gradient)}, gradient);
   }
 

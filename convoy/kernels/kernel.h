@@ -83,9 +83,9 @@ class GradientPieces {
   // parallel to it, each at that element; null: fewer. For the kernel to fetch ahead, a line now and then
   // (all at once, 128 lines cost a quarter of the time of a 64 x 16 tile over 128 samples).
   using Arrays = std::array<const float*, 3>;
-  virtual Arrays expect(std::size_t param, std::int64_t offset) const noexcept = 0;
+  virtual Arrays expect(std::int64_t offset) const noexcept = 0;
   // They are final. Each element is given once; several threads of the team call at once.
-  virtual void take(std::size_t param, std::int64_t offset, std::span<const float> gradient) noexcept = 0;
+  virtual void take(std::int64_t offset, std::span<const float> gradient) noexcept = 0;
 };
 
 // Pointers of one call, in the layouts of KernelTraits, aligned to 64 bytes, disjoint but for in_place.

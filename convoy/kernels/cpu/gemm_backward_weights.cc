@@ -191,11 +191,11 @@ class GemmBackwardWeights final : public Kernel {
       return;
     }
     alignas(64) float piece[64 * kTileInputs];
-    const GradientPieces::Arrays arrays = args.pieces->expect(0, offset);
+    const GradientPieces::Arrays arrays = args.pieces->expect(offset);
     for (std::size_t i = 0; i < arrays.size(); ++i)
       if (arrays[i] != nullptr) panels.ahead[i] = reinterpret_cast<const char*>(arrays[i]);
     HWY_DYNAMIC_DISPATCH(tile_product)(panels, piece);
-    args.pieces->take(0, offset, std::span(piece, static_cast<std::size_t>(size)));
+    args.pieces->take(offset, std::span(piece, static_cast<std::size_t>(size)));
   }
 
   std::int64_t n_, inputs_, outputs_;

@@ -20,15 +20,13 @@ class Collector final : public GradientPieces {
   explicit Collector(std::int64_t count)
       : gradient_(static_cast<std::size_t>(count)), taken_(gradient_.size()) {}
 
-  Arrays expect(std::size_t, std::int64_t offset) const noexcept override {
-    return {gradient_.data() + offset};
-  }
-  void take(std::size_t param, std::int64_t offset, std::span<const float> piece) noexcept override {
+  Arrays expect(std::int64_t offset) const noexcept override { return {gradient_.data() + offset}; }
+  void take(std::int64_t offset, std::span<const float> piece) noexcept override {
     const std::lock_guard lock(mutex_);
     for (std::size_t i = 0; i < piece.size(); ++i) {
       const std::size_t at = static_cast<std::size_t>(offset) + i;
       gradient_[at] = piece[i];
-      taken_[at] += param == 0;
+      ++taken_[at];
     }
   }
   const std::vector<float>& gradient() const { return gradient_; }
