@@ -52,4 +52,17 @@ double roofline_seconds(const Problem& problem, const machine::Machine& machine,
 
 double sum_error_growth(double terms) { return (terms + 1) / 2; }
 
+double convolution_error_growth(const Problem& problem) {
+  const tensor::Shape &weight = problem.params[0].shape, &y = problem.outputs[0];
+  switch (problem.pass) {
+    case Pass::forward:
+      return sum_error_growth(static_cast<double>(weight.count_from(1)) + 1);
+    case Pass::backward_data:
+      return sum_error_growth(static_cast<double>(weight[0] * weight.count_from(2)) /
+                              static_cast<double>(problem.attributes.integer("group")));
+    default:
+      return sum_error_growth(static_cast<double>(y[0] * y.count_from(2)));
+  }
+}
+
 }  // namespace convoy::kernels

@@ -20,4 +20,8 @@ double roofline_seconds(const Problem& problem, const machine::Machine& machine,
 // multiply-add, in units of epsilon times the sum of absolute terms: (terms + 1) / 2. docs/numerics.md.
 double sum_error_growth(double terms);
 
+// The same for a convolution that adds up the products of its definition, and the bias: C/G R S + 1 terms
+// forward, K/G R S backward_data, N P Q backward_weights.
+double convolution_error_growth(const Problem& problem);
+
 }  // namespace convoy::kernels

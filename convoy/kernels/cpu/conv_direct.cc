@@ -33,17 +33,6 @@ double seconds(const Problem& problem, const machine::Machine& machine) {
   return direct_backward_weights_seconds(problem, machine);
 }
 
-// docs/numerics.md, "Direct convolution": products in the sum of one result, and the bias.
-double error_growth(const Problem& problem) {
-  const tensor::Shape &weight = problem.params[0].shape, &y = problem.outputs[0];
-  const auto taps = static_cast<double>(weight.count_from(2));
-  const auto groups = static_cast<double>(problem.attributes.integer("group"));
-  if (problem.pass == Pass::forward) return sum_error_growth(static_cast<double>(weight.count_from(1)) + 1);
-  if (problem.pass == Pass::backward_data)
-    return sum_error_growth(static_cast<double>(weight[0]) / groups * taps);
-  return sum_error_growth(static_cast<double>(y[0] * y.count_from(2)));
-}
-
 }  // namespace
 
 KernelEntry conv_direct_entry() {
@@ -52,7 +41,7 @@ KernelEntry conv_direct_entry() {
           .supports = supports,
           .make = make,
           .seconds = seconds,
-          .error_growth = error_growth};
+          .error_growth = convolution_error_growth};
 }
 
 }  // namespace convoy::kernels::cpu

@@ -57,16 +57,6 @@ double seconds(const Problem& problem, const machine::Machine& machine) {
   return machine.dispatch_seconds + std::max(compute, bytes / bandwidth);
 }
 
-// docs/numerics.md, "Direct convolution": products in the sum of one result, and the bias.
-double error_growth(const Problem& problem) {
-  const ConvGeometry g = ConvGeometry::of(problem).value();
-  const auto taps = static_cast<double>(g.r * g.s);
-  if (problem.pass == Pass::forward) return sum_error_growth(static_cast<double>(g.c_per_group()) * taps + 1);
-  if (problem.pass == Pass::backward_data)
-    return sum_error_growth(static_cast<double>(g.k_per_group()) * taps);
-  return sum_error_growth(static_cast<double>(g.n * g.p * g.q));
-}
-
 }  // namespace
 
 KernelEntry conv_direct_batch_entry() {
@@ -75,7 +65,7 @@ KernelEntry conv_direct_batch_entry() {
           .supports = supports,
           .make = make,
           .seconds = seconds,
-          .error_growth = error_growth};
+          .error_growth = convolution_error_growth};
 }
 
 }  // namespace convoy::kernels::cpu

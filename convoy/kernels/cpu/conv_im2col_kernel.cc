@@ -162,19 +162,4 @@ double im2col_seconds(const Problem& problem, const machine::Machine& machine, b
   return machine.dispatch_seconds + std::max(compute + lowering, fits ? 0.0 : memory);
 }
 
-double im2col_error_growth(const Problem& problem) {
-  const tensor::Shape &weight = problem.params[0].shape, &y = problem.outputs[0];
-  const auto groups = static_cast<double>(problem.attributes.integer("group"));
-  switch (problem.pass) {
-    case Pass::forward:
-      return sum_error_growth(static_cast<double>(weight.count_from(1)) + 1);  // and the bias
-    case Pass::backward_data:
-      return sum_error_growth(static_cast<double>(weight[0] * weight.count_from(2)) / groups);
-    case Pass::backward_weights:
-    case Pass::backward:
-      break;
-  }
-  return sum_error_growth(static_cast<double>(y[0] * y.count_from(2)));
-}
-
 }  // namespace convoy::kernels::cpu

@@ -1,4 +1,4 @@
-// What both entries of this algorithm share: the kernel, its layouts, its price and its errors.
+// What both entries of this algorithm share: the kernel, its layouts, and its price.
 #pragma once
 
 #include <memory>
@@ -14,8 +14,5 @@ base::Verdict supports_im2col(const Problem& problem);
 // thread's second cache holds.
 std::unique_ptr<Kernel> make_im2col(const Problem& problem, bool is_explicit);
 double im2col_seconds(const Problem& problem, const machine::Machine& machine, bool is_explicit);
-
-// Products in the sum of one result.
-double im2col_error_growth(const Problem& problem);
 
 }  // namespace convoy::kernels::cpu

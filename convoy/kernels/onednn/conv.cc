@@ -46,22 +46,6 @@ double seconds(const Problem& problem, const machine::Machine& machine) {
   return roofline_seconds(problem, machine, 0.93 * width * useful);
 }
 
-// Products in the sum of one result.
-double error_growth(const Problem& problem) {
-  const tensor::Shape& weight = problem.params[0].shape;
-  const auto taps = static_cast<double>(weight.count_from(2));
-  switch (problem.pass) {
-    case Pass::forward:
-      return sum_error_growth(static_cast<double>(weight.count_from(1)) + 1);  // and the bias
-    case Pass::backward_data:
-      return sum_error_growth(static_cast<double>(weight[0]) * taps);
-    case Pass::backward_weights:
-    case Pass::backward:
-      break;
-  }
-  return sum_error_growth(static_cast<double>(problem.outputs[0][0] * problem.outputs[0].count_from(2)));
-}
-
 }  // namespace
 
 KernelEntry conv_entry() {
@@ -70,7 +54,7 @@ KernelEntry conv_entry() {
           .supports = supports,
           .make = make,
           .seconds = seconds,
-          .error_growth = error_growth};
+          .error_growth = convolution_error_growth};
 }
 
 }  // namespace convoy::kernels::onednn
