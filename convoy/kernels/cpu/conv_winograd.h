@@ -86,6 +86,13 @@ struct FilterGradientJob {
   float* to = nullptr;    // r^2 x N x N
 };
 
+// What a variant F(m x m, r x r) is, apart from its code.
+struct WinogradVariant {
+  int m = 0;
+  int r = 0;
+  int points() const { return (m + r - 1) * (m + r - 1); }  // of a transformed tile, or filter
+};
+
 struct WinogradSteps {
   int outputs = 0;  // m
   int taps = 0;     // r
@@ -102,12 +109,8 @@ struct WinogradSteps {
   void (*inverse_filters)(const FilterGradientJob&);
 };
 
-// The tables of this processor's instruction set. Requires AVX2 or AVX-512.
-WinogradSteps winograd_steps_f2();
-WinogradSteps winograd_steps_f4();
-WinogradSteps winograd_steps_f6();
-WinogradSteps winograd_steps_f7();
-WinogradSteps winograd_steps_f2r5();
+// The table of a variant that has an entry, for this processor's instruction set: AVX2 or AVX-512.
+WinogradSteps winograd_steps(WinogradVariant variant);
 
 struct WinogradProducts {
   void (*multiply_tiles)(const MultiplyJob&);

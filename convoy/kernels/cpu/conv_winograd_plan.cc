@@ -96,13 +96,6 @@ WeightsBlocking weights_blocking(const WinogradShape& shape, int threads) {
   return blocking;
 }
 
-WinogradSteps winograd_steps(WinogradVariant variant) {
-  if (variant.r == 5) return winograd_steps_f2r5();
-  if (variant.m == 2) return winograd_steps_f2();
-  if (variant.m == 4) return winograd_steps_f4();
-  return variant.m == 6 ? winograd_steps_f6() : winograd_steps_f7();
-}
-
 KernelTraits winograd_traits(const Problem& problem) {
   const std::string block = base::str(family_block());
   const tensor::Shape& filter = problem.params[0].shape;

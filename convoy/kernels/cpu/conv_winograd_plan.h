@@ -10,13 +10,6 @@
 
 namespace convoy::kernels::cpu {
 
-// What a variant F(m x m, r x r) is, apart from its code.
-struct WinogradVariant {
-  int m = 0;
-  int r = 0;
-  int points() const { return (m + r - 1) * (m + r - 1); }  // of a transformed tile, or filter
-};
-
 // Forward and backward_data map tiles of `in` to tiles of `out` and sum over `in` channels; backward_weights
 // sums over tiles of both.
 struct WinogradShape {
@@ -57,9 +50,6 @@ struct WeightsBlocking {
   std::int64_t panels = 1, channel_blocks = 1;
 };
 WeightsBlocking weights_blocking(const WinogradShape& shape, int threads);
-
-// The table of steps of a variant that has an entry.
-WinogradSteps winograd_steps(WinogradVariant variant);
 
 std::unique_ptr<Kernel> make_winograd_data(const Problem& problem, const ConvGeometry& geometry,
                                            WinogradVariant variant);
