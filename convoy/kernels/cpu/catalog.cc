@@ -18,9 +18,8 @@ Catalog cpu_catalog() {
           cpu::conv_im2col_implicit_entry(),
           cpu::dropout_entry(),
           cpu::gemm_backward_weights_entry(),
-          cpu::max_pool_batch_blocked_entry(),
           cpu::max_pool_entry(),
-          cpu::max_pool_channels_last_entry(),
+          cpu::max_pool_innermost_entry(),
           cpu::mean_squared_error_entry(),
           cpu::relu_entry(),
           cpu::softmax_cross_entropy_loss_entry()};
