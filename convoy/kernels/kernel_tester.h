@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,6 +53,10 @@ std::optional<std::string> find_fault(const KernelEntry& entry, const TestCase& 
 // number of threads.
 std::optional<std::string> find_fault(const KernelEntry& entry, const TestCase& test,
                                       const Expectation& expectation);
+
+// Runs `body` once for each instruction set with vectors of 8 floats or more that this build and this
+// processor have, and restores the choice. Skips the running test where there is none.
+void on_each_instruction_set(const std::function<void()>& body);
 
 // Allocations by operator new since the program began, on any thread.
 std::int64_t allocation_count();

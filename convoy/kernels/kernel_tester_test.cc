@@ -1,5 +1,7 @@
 #include "convoy/kernels/kernel_tester.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -13,8 +15,10 @@
 #include "convoy/base/threads.h"
 #include "convoy/kernels/catalog.h"
 #include "convoy/kernels/convert.h"
+#include "convoy/kernels/cpu/simd.h"
 #include "convoy/kernels/kernel_terms.h"
 #include "convoy/tensor/view.h"
+#include "hwy/targets.h"
 
 namespace convoy::kernels {
 namespace {
@@ -482,6 +486,21 @@ double microseconds_of_run(const KernelEntry& entry, const TestCase& test, int r
   }
   std::nth_element(times.begin(), times.begin() + repetitions / 2, times.end());
   return times[static_cast<std::size_t>(repetitions / 2)];
+}
+
+void on_each_instruction_set(const std::function<void()>& body) {
+  int served = 0;
+  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    hwy::SetSupportedTargetsForTest(target);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    if (cpu::simd_lanes() < 8) continue;
+    SCOPED_TRACE(cpu::simd_target());
+    body();
+    ++served;
+  }
+  hwy::SetSupportedTargetsForTest(0);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  if (served == 0) GTEST_SKIP() << "needs AVX2";
 }
 
 }  // namespace convoy::kernels

@@ -7,7 +7,6 @@
 #include "convoy/kernels/cpu/simd.h"
 #include "convoy/kernels/kernel_tester.h"
 #include "convoy/layers/catalog.h"
-#include "hwy/targets.h"
 
 namespace convoy::kernels::cpu {
 namespace {
@@ -69,68 +68,60 @@ void expect_sound() {
   base::set_thread_count(1);
 }
 
-TEST(ConvDirectBatch, AgreesWithTheReferenceOnEveryTile) { expect_sound(); }
-
-TEST(ConvDirectBatch, AgreesWithTheReferenceOnAvx2) {
-  if (simd_lanes() < 16) GTEST_SKIP() << "the processor's own vectors are AVX2's";
-  hwy::SetSupportedTargetsForTest(HWY_AVX2);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-  EXPECT_EQ(simd_lanes(), 8);
-  expect_sound();
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-}
+TEST(ConvDirectBatch, AgreesWithTheReferenceOnEveryTile) { on_each_instruction_set(expect_sound); }
 
 // The catalog's small world has one or two samples, which are refused. Here every problem of C 1-3, K 1-3,
 // input 3-6, filter 1-3, stride 1-2, padding 0-1, dilation 1-2, groups 1 or C has half a block of them.
 TEST(ConvDirectBatch, TheSmallWorldWithHalfABlockOfSamples) {
-  if (simd_lanes() < 8) GTEST_SKIP() << "needs AVX2";
-  const KernelEntry entry = conv_direct_batch_entry();
-  const Ints limits{3, 3, 4, 3, 2, 2, 2, 2};
-  Ints at(limits.size(), 0);
-  const auto next = [&] {
-    for (std::size_t d = 0; d < at.size(); ++d) {
-      if (++at[d] < limits[d]) return true;
-      at[d] = 0;
-    }
-    return false;
-  };
-  std::int64_t served = 0;
-  do {
-    const std::int64_t c = at[0] + 1, k = at[1] + 1, size = at[2] + 3, r = at[3] + 1;
-    const std::int64_t stride = at[4] + 1, pad = at[5], dilation = at[6] + 1, groups = at[7] == 0 ? 1 : c;
-    if (size + 2 * pad < (r - 1) * dilation + 1 || k % groups != 0 || (at[7] == 1 && c == 1)) continue;
-    if (dilation == 2 && r == 1) continue;  // the same problem as dilation 1
-    const Case problem{{simd_lanes() / 2, c, size, size + 1},
-                       k,
-                       {r, r},
-                       {stride, stride},
-                       Ints(4, pad),
-                       {dilation, dilation},
-                       groups};
-    for (const Pass pass : {Pass::forward, Pass::backward_data, Pass::backward_weights}) {
-      TestCase test = test_case(problem, pass);
-      test.seed = static_cast<std::uint64_t>(++served);
-      if (pass == Pass::forward && served % 2 == 0) test.epilogue = Epilogue::relu;
-      test.data = served % 5 == 0 ? TestData::small_integers : TestData::reals;
-      ASSERT_TRUE(entry.supports(test.problem()).ok()) << test.str();
-      const auto fault = find_fault(entry, test);
-      EXPECT_FALSE(fault.has_value()) << test.str() << ": " << fault.value_or("");
-    }
-  } while (next());
-  EXPECT_GT(served, 2000);
+  on_each_instruction_set([] {
+    const KernelEntry entry = conv_direct_batch_entry();
+    const Ints limits{3, 3, 4, 3, 2, 2, 2, 2};
+    Ints at(limits.size(), 0);
+    const auto next = [&] {
+      for (std::size_t d = 0; d < at.size(); ++d) {
+        if (++at[d] < limits[d]) return true;
+        at[d] = 0;
+      }
+      return false;
+    };
+    std::int64_t served = 0;
+    do {
+      const std::int64_t c = at[0] + 1, k = at[1] + 1, size = at[2] + 3, r = at[3] + 1;
+      const std::int64_t stride = at[4] + 1, pad = at[5], dilation = at[6] + 1, groups = at[7] == 0 ? 1 : c;
+      if (size + 2 * pad < (r - 1) * dilation + 1 || k % groups != 0 || (at[7] == 1 && c == 1)) continue;
+      if (dilation == 2 && r == 1) continue;  // the same problem as dilation 1
+      const Case problem{{simd_lanes() / 2, c, size, size + 1},
+                         k,
+                         {r, r},
+                         {stride, stride},
+                         Ints(4, pad),
+                         {dilation, dilation},
+                         groups};
+      for (const Pass pass : {Pass::forward, Pass::backward_data, Pass::backward_weights}) {
+        TestCase test = test_case(problem, pass);
+        test.seed = static_cast<std::uint64_t>(++served);
+        if (pass == Pass::forward && served % 2 == 0) test.epilogue = Epilogue::relu;
+        test.data = served % 5 == 0 ? TestData::small_integers : TestData::reals;
+        ASSERT_TRUE(entry.supports(test.problem()).ok()) << test.str();
+        const auto fault = find_fault(entry, test);
+        EXPECT_FALSE(fault.has_value()) << test.str() << ": " << fault.value_or("");
+      }
+    } while (next());
+    EXPECT_GT(served, 2000);
+  });
 }
 
 TEST(ConvDirectBatch, RefusesSmallBatchesAndOtherLayouts) {
-  if (simd_lanes() < 8) GTEST_SKIP() << "needs AVX2";
-  Case small = cases()[0];
-  small.x = {simd_lanes() / 2 - 1, 1, 28, 28};
-  const KernelEntry entry = conv_direct_batch_entry();
-  EXPECT_NE(entry.supports(test_case(small, Pass::forward).problem()).reason().text.find("half a vector"),
-            std::string::npos);
-  TestCase test = test_case(cases()[0], Pass::forward);
-  test.family = LayoutFamily::blocked;
-  EXPECT_FALSE(entry.supports(test.problem()).ok());
+  on_each_instruction_set([] {
+    Case small = cases()[0];
+    small.x = {simd_lanes() / 2 - 1, 1, 28, 28};
+    const KernelEntry entry = conv_direct_batch_entry();
+    EXPECT_NE(entry.supports(test_case(small, Pass::forward).problem()).reason().text.find("half a vector"),
+              std::string::npos);
+    TestCase test = test_case(cases()[0], Pass::forward);
+    test.family = LayoutFamily::blocked;
+    EXPECT_FALSE(entry.supports(test.problem()).ok());
+  });
 }
 
 }  // namespace

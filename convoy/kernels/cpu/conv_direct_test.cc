@@ -11,7 +11,6 @@
 #include "convoy/kernels/cpu/simd.h"
 #include "convoy/kernels/kernel_tester.h"
 #include "convoy/layers/catalog.h"
-#include "hwy/targets.h"
 
 namespace convoy::kernels::cpu {
 namespace {
@@ -102,67 +101,62 @@ void expect_no_fault_in_either_pass(const Shape& shape, int threads) {
 }
 
 TEST(ConvDirect, EveryFormOnEveryInstructionSet) {
-  std::set<std::int64_t> widths;
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    if (simd_lanes() < 8) {
-      EXPECT_FALSE(conv_direct_entry().supports(test_case(kShapes[0]).problem()).ok());
-      continue;
-    }
-    widths.insert(simd_lanes());
+  on_each_instruction_set([] {
     int index = 0;
     for (const Shape& shape : kShapes) expect_no_fault_in_either_pass(shape, index++ % 4 == 0 ? 2 : 1);
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-  EXPECT_GE(widths.size(), 1U);
+  });
 }
 
 TEST(ConvDirect, SumsOneDimension) {
-  TestCase test{.kind = layers::find("Conv"),
-                .attributes = {{"output_channels", std::int64_t{20}},
-                               {"kernel_shape", Ints{5}},
-                               {"strides", Ints{2}},
-                               {"pads", Ints{2, 1}}},
-                .inputs = {{2, 18, 40}},
-                .family = LayoutFamily::blocked};
-  expect_no_fault(test, "forward");
-  test.pass = Pass::backward_data;
-  expect_no_fault(test, "backward_data");
+  on_each_instruction_set([] {
+    TestCase test{.kind = layers::find("Conv"),
+                  .attributes = {{"output_channels", std::int64_t{20}},
+                                 {"kernel_shape", Ints{5}},
+                                 {"strides", Ints{2}},
+                                 {"pads", Ints{2, 1}}},
+                  .inputs = {{2, 18, 40}},
+                  .family = LayoutFamily::blocked};
+    expect_no_fault(test, "forward");
+    test.pass = Pass::backward_data;
+    expect_no_fault(test, "backward_data");
+  });
 }
 
 TEST(ConvDirect, RefusesWithAReason) {
-  const KernelEntry entry = conv_direct_entry();
-  for (const LayoutFamily family :
-       {LayoutFamily::plain, LayoutFamily::channels_last, LayoutFamily::batch_blocked}) {
-    TestCase test = test_case(kShapes[0]);
-    test.family = family;
-    const base::Verdict verdict = entry.supports(test.problem());
-    ASSERT_FALSE(verdict.ok());
-    EXPECT_NE(verdict.reason().text.find(name(family)), std::string::npos) << verdict.reason().text;
-  }
-  Problem problem = test_case(kShapes[0]).problem();
-  problem.type = tensor::DType::f64;
-  EXPECT_FALSE(entry.supports(problem).ok());
-  TestCase volume = test_case(kShapes[0]);
-  volume.attributes = {{"output_channels", std::int64_t{4}}, {"kernel_shape", Ints{3, 3, 3}}};
-  volume.inputs = {{1, 2, 5, 5, 5}};
-  EXPECT_FALSE(entry.supports(volume.problem()).ok());
+  on_each_instruction_set([] {
+    const KernelEntry entry = conv_direct_entry();
+    for (const LayoutFamily family :
+         {LayoutFamily::plain, LayoutFamily::channels_last, LayoutFamily::batch_blocked}) {
+      TestCase test = test_case(kShapes[0]);
+      test.family = family;
+      const base::Verdict verdict = entry.supports(test.problem());
+      ASSERT_FALSE(verdict.ok());
+      EXPECT_NE(verdict.reason().text.find(name(family)), std::string::npos) << verdict.reason().text;
+    }
+    Problem problem = test_case(kShapes[0]).problem();
+    problem.type = tensor::DType::f64;
+    EXPECT_FALSE(entry.supports(problem).ok());
+    TestCase volume = test_case(kShapes[0]);
+    volume.attributes = {{"output_channels", std::int64_t{4}}, {"kernel_shape", Ints{3, 3, 3}}};
+    volume.inputs = {{1, 2, 5, 5, 5}};
+    EXPECT_FALSE(entry.supports(volume.problem()).ok());
+  });
 }
 
 // The kernel reads no more than it says: neither forward array is needed for the gradient of the input.
 TEST(ConvDirect, StatesWhatItReadsAndKeeps) {
-  const KernelEntry entry = conv_direct_entry();
-  TestCase test = test_case(kShapes[0]);
-  const auto forward = entry.make(test.problem());
-  EXPECT_EQ(forward->traits().workspace_bytes, 0);
-  EXPECT_EQ(forward->traits().derived_bytes, 0);
-  test = test_case({"", 1, 36, 5, 6, 60, 3, 3, 1, {1, 1, 1, 1}, 1, 3});
-  EXPECT_GT(entry.make(test.problem())->traits().workspace_bytes, 0);
-  test.training = false;
-  EXPECT_EQ(entry.make(test.problem())->traits().workspace_bytes, 0);
-  EXPECT_GT(entry.make(test.problem())->traits().derived_bytes, 0);
+  on_each_instruction_set([] {
+    const KernelEntry entry = conv_direct_entry();
+    TestCase test = test_case(kShapes[0]);
+    const auto forward = entry.make(test.problem());
+    EXPECT_EQ(forward->traits().workspace_bytes, 0);
+    EXPECT_EQ(forward->traits().derived_bytes, 0);
+    test = test_case({"", 1, 36, 5, 6, 60, 3, 3, 1, {1, 1, 1, 1}, 1, 3});
+    EXPECT_GT(entry.make(test.problem())->traits().workspace_bytes, 0);
+    test.training = false;
+    EXPECT_EQ(entry.make(test.problem())->traits().workspace_bytes, 0);
+    EXPECT_GT(entry.make(test.problem())->traits().derived_bytes, 0);
+  });
 }
 
 // Every axis of a small world: sizes 1-9, filters 1-4, strides 1-4, dilations 1-3, uneven padding.

@@ -9,7 +9,6 @@
 #include "convoy/kernels/cpu/simd.h"
 #include "convoy/kernels/kernel_tester.h"
 #include "convoy/layers/catalog.h"
-#include "hwy/targets.h"
 
 namespace convoy::kernels::cpu {
 namespace {
@@ -90,29 +89,20 @@ void expect_sound() {
   base::set_thread_count(1);
 }
 
-TEST(ConvDirectWeights, AgreesWithTheReferenceOnEveryTile) { expect_sound(); }
-
-TEST(ConvDirectWeights, AgreesWithTheReferenceOnAvx2) {
-  if (simd_lanes() < 16) GTEST_SKIP() << "the processor's own vectors are AVX2's";
-  hwy::SetSupportedTargetsForTest(HWY_AVX2);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-  EXPECT_EQ(simd_lanes(), 8);
-  expect_sound();
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-}
+TEST(ConvDirectWeights, AgreesWithTheReferenceOnEveryTile) { on_each_instruction_set(expect_sound); }
 
 TEST(ConvDirectWeights, RefusesWhatItDoesNotServe) {
-  if (simd_lanes() < 8) GTEST_SKIP() << "needs AVX2";
-  TestCase test = test_case({{2, 6, 8, 8}, 6, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 2});
-  EXPECT_EQ(supports_direct_backward_weights(test.problem()).reason().text.substr(0, 28),
-            "groups of 3 to 3 channels do");
-  test = test_case(cases()[0]);
-  test.family = LayoutFamily::plain;
-  EXPECT_FALSE(supports_direct_backward_weights(test.problem()).ok());
-  test = test_case(cases()[0]);
-  test.pass = Pass::forward;
-  EXPECT_FALSE(supports_direct_backward_weights(test.problem()).ok());
+  on_each_instruction_set([] {
+    TestCase test = test_case({{2, 6, 8, 8}, 6, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 2});
+    EXPECT_EQ(supports_direct_backward_weights(test.problem()).reason().text.substr(0, 28),
+              "groups of 3 to 3 channels do");
+    test = test_case(cases()[0]);
+    test.family = LayoutFamily::plain;
+    EXPECT_FALSE(supports_direct_backward_weights(test.problem()).ok());
+    test = test_case(cases()[0]);
+    test.pass = Pass::forward;
+    EXPECT_FALSE(supports_direct_backward_weights(test.problem()).ok());
+  });
 }
 
 // Which outputs read the image and not its padding, against the definition.

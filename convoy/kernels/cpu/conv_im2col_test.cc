@@ -8,7 +8,6 @@
 #include "convoy/kernels/cpu/simd.h"
 #include "convoy/kernels/kernel_tester.h"
 #include "convoy/layers/catalog.h"
-#include "hwy/targets.h"
 
 namespace convoy::kernels::cpu {
 namespace {
@@ -57,21 +56,8 @@ void expect_sound(const Case& c) {
   base::set_thread_count(1);
 }
 
-template <class Body>
-void on_every_target(const Body& body) {
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    if (simd_lanes() < 8) continue;
-    SCOPED_TRACE(simd_target());
-    body();
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-}
-
 TEST(ConvIm2col, OneByOne) {
-  on_every_target([] {
+  on_each_instruction_set([] {
     expect_sound({.x = {3, 40, 7, 7}, .k = 70, .window = {1, 1}});
     expect_sound({.x = {2, 300, 9, 10}, .k = 33, .window = {1, 1}});
     expect_sound({.x = {2, 24, 30, 31}, .k = 48, .window = {1, 1}});
@@ -81,7 +67,7 @@ TEST(ConvIm2col, OneByOne) {
 }
 
 TEST(ConvIm2col, FiltersStridesDilationsAndPads) {
-  on_every_target([] {
+  on_each_instruction_set([] {
     expect_sound({.x = {2, 20, 13, 12}, .k = 35, .window = {3, 3}, .pads = {1, 1, 1, 1}});
     expect_sound({.x = {1, 150, 14, 15}, .k = 20, .window = {3, 3}, .pads = {1, 1, 1, 1}});
     expect_sound({.x = {2, 17, 14, 11}, .k = 16, .window = {3, 5}, .strides = {2, 3}, .pads = {0, 3, 2, 1}});
@@ -105,7 +91,7 @@ TEST(ConvIm2col, FiltersStridesDilationsAndPads) {
 }
 
 TEST(ConvIm2col, FewInputChannels) {
-  on_every_target([] {
+  on_each_instruction_set([] {
     expect_sound({.x = {2, 3, 33, 35}, .k = 40, .window = {7, 7}, .strides = {2, 2}, .pads = {3, 3, 3, 3}});
     expect_sound({.x = {2, 3, 50, 51}, .k = 20, .window = {11, 11}, .strides = {4, 4}, .pads = {2, 2, 2, 2}});
     expect_sound({.x = {5, 1, 28, 28}, .k = 6, .window = {5, 5}, .pads = {2, 2, 2, 2}});
@@ -116,7 +102,7 @@ TEST(ConvIm2col, FewInputChannels) {
 }
 
 TEST(ConvIm2col, Groups) {
-  on_every_target([] {
+  on_each_instruction_set([] {
     expect_sound({.x = {2, 32, 9, 9}, .k = 64, .window = {3, 3}, .pads = {1, 1, 1, 1}, .groups = 2});
     expect_sound({.x = {2, 40, 7, 9}, .k = 20, .window = {3, 3}, .pads = {1, 1, 1, 1}, .groups = 2});
     expect_sound({.x = {2, 18, 7, 9}, .k = 36, .window = {3, 2}, .strides = {2, 1}, .groups = 3});
@@ -128,7 +114,7 @@ TEST(ConvIm2col, Groups) {
 // The matrix of raise_block is the transpose of lower_blocks': <lower x, y> = <x, raise y>, exactly on
 // integers.
 TEST(ConvLowering, RaisingIsTheTransposeOfLowering) {
-  on_every_target([] {
+  on_each_instruction_set([] {
     const std::int64_t lanes = simd_lanes();
     const Lowering l{.source_h = 7,
                      .source_w = 6,
@@ -159,15 +145,16 @@ TEST(ConvLowering, RaisingIsTheTransposeOfLowering) {
 
 // Explicit lowering pays with memory, implicit does not; an identity needs none in either.
 TEST(ConvIm2col, TheWorkspaceIsWhatTheAlgorithmMeans) {
-  if (simd_lanes() < 8) GTEST_SKIP() << "needs AVX2";
-  base::set_thread_count(1);
-  const Problem large =
-      test_case({.x = {4, 64, 56, 56}, .k = 64, .window = {3, 3}, .pads = {1, 1, 1, 1}}).problem();
-  EXPECT_EQ(conv_im2col_entry().make(large)->traits().workspace_bytes, std::int64_t{64} * 9 * 56 * 56 * 4);
-  EXPECT_LE(conv_im2col_implicit_entry().make(large)->traits().workspace_bytes, 1 << 20);
-  const Problem identity = test_case({.x = {4, 64, 56, 56}, .k = 64, .window = {1, 1}}).problem();
-  EXPECT_EQ(conv_im2col_entry().make(identity)->traits().workspace_bytes, 0);
-  EXPECT_EQ(conv_im2col_implicit_entry().make(identity)->traits().workspace_bytes, 0);
+  on_each_instruction_set([] {
+    base::set_thread_count(1);
+    const Problem large =
+        test_case({.x = {4, 64, 56, 56}, .k = 64, .window = {3, 3}, .pads = {1, 1, 1, 1}}).problem();
+    EXPECT_EQ(conv_im2col_entry().make(large)->traits().workspace_bytes, std::int64_t{64} * 9 * 56 * 56 * 4);
+    EXPECT_LE(conv_im2col_implicit_entry().make(large)->traits().workspace_bytes, 1 << 20);
+    const Problem identity = test_case({.x = {4, 64, 56, 56}, .k = 64, .window = {1, 1}}).problem();
+    EXPECT_EQ(conv_im2col_entry().make(identity)->traits().workspace_bytes, 0);
+    EXPECT_EQ(conv_im2col_implicit_entry().make(identity)->traits().workspace_bytes, 0);
+  });
 }
 
 }  // namespace

@@ -57,58 +57,68 @@ void expect_sound(const KernelEntry& entry, const Size& size) {
 
 // Many tiles and few channels: each thread works through several blocks of tiles, with a remainder.
 TEST(ConvWinograd, ManyBlocksOfTiles) {
-  for (const KernelEntry& entry : variants()) expect_sound(entry, {1, 20, 18, 47, 45, {1, 2, 0, 3}});
+  on_each_instruction_set([] {
+    for (const KernelEntry& entry : variants()) expect_sound(entry, {1, 20, 18, 47, 45, {1, 2, 0, 3}});
+  });
 }
 
 // Few tiles and many channels: panels and rectangles of filters, sums over several chunks of channels.
 TEST(ConvWinograd, ManyPanelsAndChunksOfChannels) {
-  for (const KernelEntry& entry : variants()) expect_sound(entry, {1, 150, 72, 7, 8, {1, 1, 1, 1}});
+  on_each_instruction_set([] {
+    for (const KernelEntry& entry : variants()) expect_sound(entry, {1, 150, 72, 7, 8, {1, 1, 1, 1}});
+  });
 }
 
 // Padding larger than the image and the filter: tiles that hold nothing but zeros, negative padding
 // backwards.
 TEST(ConvWinograd, WidePadding) {
-  for (const KernelEntry& entry : variants()) expect_sound(entry, {2, 3, 5, 6, 5, {7, 0, 6, 9}});
+  on_each_instruction_set([] {
+    for (const KernelEntry& entry : variants()) expect_sound(entry, {2, 3, 5, 6, 5, {7, 0, 6, 9}});
+  });
 }
 
 TEST(ConvWinograd, RefusesWhatItCannotServe) {
-  const Size size{1, 4, 4, 9, 9, {1, 1, 1, 1}};
-  const KernelEntry entry = conv_winograd_f4_entry();
-  const auto reason = [&](const char* attribute, Ints value) {
-    TestCase test = test_case(entry, size, Pass::forward);
-    test.attributes.set(attribute, value);
-    const base::Verdict verdict = entry.supports(test.problem());
-    return verdict.ok() ? std::string() : verdict.reason().text;
-  };
-  EXPECT_EQ(reason("strides", {2, 1}), "only stride 1, not 2x1");
-  EXPECT_EQ(reason("dilations", {1, 2}), "only dilation 1, not 1x2");
-  EXPECT_EQ(reason("kernel_shape", {3, 5}), "only filters of 3x3, not 3x5");
+  on_each_instruction_set([] {
+    const Size size{1, 4, 4, 9, 9, {1, 1, 1, 1}};
+    const KernelEntry entry = conv_winograd_f4_entry();
+    const auto reason = [&](const char* attribute, Ints value) {
+      TestCase test = test_case(entry, size, Pass::forward);
+      test.attributes.set(attribute, value);
+      const base::Verdict verdict = entry.supports(test.problem());
+      return verdict.ok() ? std::string() : verdict.reason().text;
+    };
+    EXPECT_EQ(reason("strides", {2, 1}), "only stride 1, not 2x1");
+    EXPECT_EQ(reason("dilations", {1, 2}), "only dilation 1, not 1x2");
+    EXPECT_EQ(reason("kernel_shape", {3, 5}), "only filters of 3x3, not 3x5");
+  });
 }
 
 // Both ways of dividing the work, and several groups of tiles, must occur for real layers.
 TEST(ConvWinograd, BlockingFollowsTheSizes) {
-  const auto shape = [](std::int64_t n, std::int64_t channels, std::int64_t size, Pass pass) {
-    const ConvGeometry g{.n = n,
-                         .c = channels,
-                         .h = size,
-                         .w = size,
-                         .k = channels,
-                         .r = 3,
-                         .s = 3,
-                         .p = size,
-                         .q = size,
-                         .pad_top = 1,
-                         .pad_left = 1,
-                         .pad_bottom = 1,
-                         .pad_right = 1};
-    return WinogradShape(g, pass, {4, 3});
-  };
-  EXPECT_FALSE(data_blocking(shape(2, 64, 224, Pass::forward), 2).by_panels);
-  EXPECT_TRUE(data_blocking(shape(8, 512, 14, Pass::forward), 2).by_panels);
-  const WinogradShape large = shape(64, 512, 28, Pass::forward);
-  EXPECT_LT(data_blocking(large, 2).tiles, large.tiles);
-  EXPECT_FALSE(weights_blocking(shape(2, 64, 224, Pass::backward_weights), 2).by_filters);
-  EXPECT_TRUE(weights_blocking(shape(8, 512, 7, Pass::backward_weights), 2).by_filters);
+  on_each_instruction_set([] {
+    const auto shape = [](std::int64_t n, std::int64_t channels, std::int64_t size, Pass pass) {
+      const ConvGeometry g{.n = n,
+                           .c = channels,
+                           .h = size,
+                           .w = size,
+                           .k = channels,
+                           .r = 3,
+                           .s = 3,
+                           .p = size,
+                           .q = size,
+                           .pad_top = 1,
+                           .pad_left = 1,
+                           .pad_bottom = 1,
+                           .pad_right = 1};
+      return WinogradShape(g, pass, {4, 3});
+    };
+    EXPECT_FALSE(data_blocking(shape(2, 64, 224, Pass::forward), 2).by_panels);
+    EXPECT_TRUE(data_blocking(shape(8, 512, 14, Pass::forward), 2).by_panels);
+    const WinogradShape large = shape(64, 512, 28, Pass::forward);
+    EXPECT_LT(data_blocking(large, 2).tiles, large.tiles);
+    EXPECT_FALSE(weights_blocking(shape(2, 64, 224, Pass::backward_weights), 2).by_filters);
+    EXPECT_TRUE(weights_blocking(shape(8, 512, 7, Pass::backward_weights), 2).by_filters);
+  });
 }
 
 // An array in a layout.
@@ -173,22 +183,24 @@ double relative_error(const KernelEntry& entry, Pass pass) {
 // The order of the literature (Lavin and Gray 2016; Barabasz et al. 2020): F(2x2) as exact as direct sums,
 // which err by 2e-7 here, F(4x4) an order above, then F(6x6) and F(7x7). docs/numerics.md has the figures.
 TEST(ConvWinograd, ErrorsGrowWithTheTile) {
-  base::set_thread_count(1);
-  for (const Pass pass : kPasses) {
-    const double f2 = relative_error(conv_winograd_f2_entry(), pass),
-                 f4 = relative_error(conv_winograd_f4_entry(), pass),
-                 f6 = relative_error(conv_winograd_f6_entry(), pass),
-                 f7 = relative_error(conv_winograd_f7_entry(), pass);
-    SCOPED_TRACE(name(pass));
-    EXPECT_LT(f2, 1e-6);
-    EXPECT_LT(f2, f4);
-    EXPECT_LT(f4, 4e-6);
-    EXPECT_LT(f4, f6);
-    EXPECT_LT(f6, 6e-6);
-    EXPECT_LT(f6, f7);
-    EXPECT_LT(f7, 2e-5);
-    EXPECT_LT(relative_error(conv_winograd_f2r5_entry(), pass), 1e-5);
-  }
+  on_each_instruction_set([] {
+    base::set_thread_count(1);
+    for (const Pass pass : kPasses) {
+      const double f2 = relative_error(conv_winograd_f2_entry(), pass),
+                   f4 = relative_error(conv_winograd_f4_entry(), pass),
+                   f6 = relative_error(conv_winograd_f6_entry(), pass),
+                   f7 = relative_error(conv_winograd_f7_entry(), pass);
+      SCOPED_TRACE(name(pass));
+      EXPECT_LT(f2, 1e-6);
+      EXPECT_LT(f2, f4);
+      EXPECT_LT(f4, 4e-6);
+      EXPECT_LT(f4, f6);
+      EXPECT_LT(f6, 6e-6);
+      EXPECT_LT(f6, f7);
+      EXPECT_LT(f7, 2e-5);
+      EXPECT_LT(relative_error(conv_winograd_f2r5_entry(), pass), 1e-5);
+    }
+  });
 }
 
 }  // namespace

@@ -11,8 +11,8 @@
 #include "convoy/base/rng.h"
 #include "convoy/kernels/cpu/fft_twiddles.h"
 #include "convoy/kernels/cpu/simd.h"
+#include "convoy/kernels/kernel_tester.h"
 #include "convoy/tensor/view.h"
-#include "hwy/targets.h"
 
 namespace convoy::kernels::cpu {
 namespace {
@@ -65,26 +65,6 @@ class Floats {
 void draw(Floats& to, std::int64_t count, std::uint64_t seed) {
   base::RandomStream random(seed, base::Purpose::test, 11, 0);
   for (std::int64_t i = 0; i < count; ++i) to[i] = static_cast<float>(random.uniform() * 2 - 1);
-}
-
-// Runs `test` on AVX2 and, where there is one, AVX-512.
-template <class Test>
-void on_each_instruction_set(const Test& test) {
-  int served = 0;
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    if (simd_lanes() < 8) {
-      EXPECT_EQ(find_fft(8), nullptr);
-      continue;
-    }
-    SCOPED_TRACE(simd_target());
-    test();
-    ++served;
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-  EXPECT_GT(served, 0);
 }
 
 void expect_right(int rows, int columns) {
@@ -170,39 +150,41 @@ TEST(Fft, PartsOfATileAreTheTileWithZeros) {
 }
 
 TEST(Fft, TheInverseScalesAddsTheBiasAndCutsNegatives) {
-  const int points = 12, rows = 5, columns = 7;
-  const RealFft2d fft(points, points);
-  const std::int64_t lanes = simd_lanes();
-  Floats x(fft.tile_floats()), spectra(fft.spectrum_floats()), lines(fft.spectrum_floats()),
-      scratch(fft.scratch_floats()), y(rows * columns * lanes), bias(lanes);
-  draw(x, fft.tile_floats(), 8);
-  draw(bias, lanes, 9);
-  fft.forward(x.data(), 1, spectra.data(), scratch.data());
-  const std::int64_t step = 2 * lanes * points;
-  for (std::int64_t i = 0; i < fft.spectrum_floats(); ++i) lines[i] = 0;
-  for (int round = 0; round < 2; ++round)  // the second one adds as much again
-    for (std::int64_t v = 0; v <= points / 2; ++v)
-      find_fft(points)->column_inverse({.spectrum = spectra.data() + v * step,
-                                        .frequency_step = 2 * lanes,
-                                        .column = lines.data() + v * step,
-                                        .rows = points,
-                                        .accumulate = true});
-  find_fft(points)->rows_inverse({.spectra = lines.data(),
-                                  .frequency_step = step,
-                                  .y = y.data(),
-                                  .row_step = columns * lanes,
-                                  .column_step = lanes,
-                                  .rows = rows,
-                                  .columns = columns,
-                                  .scale = 0.25F / (points * points),
-                                  .bias = bias.data(),
-                                  .relu = true});
-  for (std::int64_t r = 0; r < rows; ++r)
-    for (std::int64_t s = 0; s < columns; ++s)
-      for (std::int64_t l = 0; l < lanes; ++l) {
-        const float wanted = std::max(0.0F, x[(r * points + s) * lanes + l] + bias[l]);
-        ASSERT_NEAR(y[(r * columns + s) * lanes + l], wanted, 1e-5);
-      }
+  on_each_instruction_set([] {
+    const int points = 12, rows = 5, columns = 7;
+    const RealFft2d fft(points, points);
+    const std::int64_t lanes = simd_lanes();
+    Floats x(fft.tile_floats()), spectra(fft.spectrum_floats()), lines(fft.spectrum_floats()),
+        scratch(fft.scratch_floats()), y(rows * columns * lanes), bias(lanes);
+    draw(x, fft.tile_floats(), 8);
+    draw(bias, lanes, 9);
+    fft.forward(x.data(), 1, spectra.data(), scratch.data());
+    const std::int64_t step = 2 * lanes * points;
+    for (std::int64_t i = 0; i < fft.spectrum_floats(); ++i) lines[i] = 0;
+    for (int round = 0; round < 2; ++round)  // the second one adds as much again
+      for (std::int64_t v = 0; v <= points / 2; ++v)
+        find_fft(points)->column_inverse({.spectrum = spectra.data() + v * step,
+                                          .frequency_step = 2 * lanes,
+                                          .column = lines.data() + v * step,
+                                          .rows = points,
+                                          .accumulate = true});
+    find_fft(points)->rows_inverse({.spectra = lines.data(),
+                                    .frequency_step = step,
+                                    .y = y.data(),
+                                    .row_step = columns * lanes,
+                                    .column_step = lanes,
+                                    .rows = rows,
+                                    .columns = columns,
+                                    .scale = 0.25F / (points * points),
+                                    .bias = bias.data(),
+                                    .relu = true});
+    for (std::int64_t r = 0; r < rows; ++r)
+      for (std::int64_t s = 0; s < columns; ++s)
+        for (std::int64_t l = 0; l < lanes; ++l) {
+          const float wanted = std::max(0.0F, x[(r * points + s) * lanes + l] + bias[l]);
+          ASSERT_NEAR(y[(r * columns + s) * lanes + l], wanted, 1e-5);
+        }
+  });
 }
 
 TEST(Fft, RootsAreExactWhereTheyCanBe) {

@@ -10,8 +10,8 @@
 #include "convoy/base/rng.h"
 #include "convoy/base/threads.h"
 #include "convoy/kernels/cpu/simd.h"
+#include "convoy/kernels/kernel_tester.h"
 #include "convoy/tensor/view.h"
-#include "hwy/targets.h"
 
 namespace convoy::kernels::cpu {
 namespace {
@@ -107,23 +107,6 @@ class Matrices {
   std::vector<float> a_, b_, c_, before_;
 };
 
-// Runs `body` once for each instruction set with a micro-kernel.
-template <class Body>
-void on_every_target(const Body& body) {
-  int served = 0;
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    if (simd_lanes() < 8) continue;
-    SCOPED_TRACE(simd_target());
-    ++served;
-    body();
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-  EXPECT_EQ(served > 0, simd_lanes() >= 8);
-}
-
 void expect_right(const Case& test) {
   Matrices matrices(test);
   matrices.run();
@@ -133,7 +116,7 @@ void expect_right(const Case& test) {
 }
 
 TEST(Gemm, AwkwardSizesInEveryOrientation) {
-  on_every_target([] {
+  on_each_instruction_set([] {
     for (const std::int64_t m : {1, 5, 14, 15, 29, 47, 49, 63})
       for (const std::int64_t n : {1, 7, 16, 31, 32, 33, 65})
         for (const std::int64_t k : {1, 3, 16, 17, 40})
@@ -149,7 +132,7 @@ TEST(Gemm, AwkwardSizesInEveryOrientation) {
 }
 
 TEST(Gemm, SizesBeyondEveryBlockOnOneAndTwoThreads) {
-  on_every_target([] {
+  on_each_instruction_set([] {
     for (const int threads : {1, 2, 3})
       for (int bits = 0; bits < 4; ++bits) {
         expect_right({.m = 271,
@@ -171,7 +154,7 @@ TEST(Gemm, SizesBeyondEveryBlockOnOneAndTwoThreads) {
 
 // Few rows: dot products over several chunks of steps, and rows of B read in place.
 TEST(Gemm, FewRowsOverManySteps) {
-  on_every_target([] {
+  on_each_instruction_set([] {
     for (const bool b_transposed : {false, true})
       for (const std::int64_t m : {1, 8, 33}) {
         expect_right({.m = m, .n = 70, .k = 4103, .b_transposed = b_transposed, .threads = 2});
@@ -182,27 +165,30 @@ TEST(Gemm, FewRowsOverManySteps) {
 }
 
 TEST(Gemm, TheBitsDoNotDependOnTheThreads) {
-  if (simd_lanes() < 8) GTEST_SKIP() << "needs AVX2";
-  Matrices one({.m = 61, .n = 200, .k = 500}), three({.m = 61, .n = 200, .k = 500, .threads = 3});
-  one.run();
-  three.run();
-  EXPECT_EQ(one.result(), three.result());
+  on_each_instruction_set([] {
+    Matrices one({.m = 61, .n = 200, .k = 500}), three({.m = 61, .n = 200, .k = 500, .threads = 3});
+    one.run();
+    three.run();
+    EXPECT_EQ(one.result(), three.result());
+  });
 }
 
 TEST(Gemm, NoStepsGiveZeroOrLeaveTheSum) {
-  if (simd_lanes() < 8) GTEST_SKIP() << "needs AVX2";
-  expect_right({.m = 3, .n = 5, .k = 0});
-  expect_right({.m = 3, .n = 5, .k = 0, .accumulate = true});
+  on_each_instruction_set([] {
+    expect_right({.m = 3, .n = 5, .k = 0});
+    expect_right({.m = 3, .n = 5, .k = 0, .accumulate = true});
+  });
 }
 
 // The checker itself: one element that is off by a unit in the last place of a sum of integers.
 TEST(Gemm, ACheckOfOneElementFails) {
-  if (simd_lanes() < 8) GTEST_SKIP() << "needs AVX2";
-  Matrices matrices({.m = 20, .n = 40, .k = 30, .integers = true});
-  matrices.run();
-  ASSERT_EQ(matrices.wrong_elements(), 0);
-  matrices.gemm().c[3 * matrices.gemm().c_stride + 7] += 1;
-  EXPECT_EQ(matrices.wrong_elements(), 1);
+  on_each_instruction_set([] {
+    Matrices matrices({.m = 20, .n = 40, .k = 30, .integers = true});
+    matrices.run();
+    ASSERT_EQ(matrices.wrong_elements(), 0);
+    matrices.gemm().c[3 * matrices.gemm().c_stride + 7] += 1;
+    EXPECT_EQ(matrices.wrong_elements(), 1);
+  });
 }
 
 }  // namespace
