@@ -28,7 +28,10 @@ GatherProduct::GatherProduct(GatherSpec spec)
   const Lowering& l = spec_.lowering;
   is_contiguous_ = spec_.target_stride_h == 1 && spec_.target_stride_w == 1 && spec_.target_w == l.grid_w &&
                    spec_.target_h == l.grid_h;
-  entries_ = spec_.source_blocks * l.tap_count();
+  source_blocks_ = ceil_div(spec_.source_channels, lanes_);
+  entries_ = source_blocks_ * l.tap_count();
+  // With more taps than one, the last block's padding is not at the end but behind each of them.
+  if (l.tap_count() == 1) idle_steps_ = source_blocks_ * lanes_ - spec_.source_channels;
   chunk_ =
       std::clamp<std::int64_t>(kDepth / lanes_, 1, std::max({entries_, spec_.cut_entries, std::int64_t{1}}));
   rows_ = is_contiguous_ ? l.pixels() : l.grid_h;
@@ -101,7 +104,7 @@ void GatherProduct::lower(const Unit& u, const float* source, base::IndexRange e
                           .pixel = u.rows.begin * width,
                           .pixels = pixels,
                           .stride = u.images.size() * pixels * lanes_};
-  const std::int64_t image = spec_.groups * spec_.source_blocks * source_stride();
+  const std::int64_t image = spec_.groups * source_blocks_ * source_stride();
   for (std::int64_t i = 0; i < u.images.size(); ++i)
     lower_blocks(spec_.lowering, source + i * image, piece, scratch + i * pixels * lanes_);
 }
@@ -110,10 +113,10 @@ void GatherProduct::run_unit(const Unit& u, const GatherOperands& operands, floa
   const Lowering& l = spec_.lowering;
   const std::int64_t target_plane = spec_.target_h * spec_.target_w * lanes_;
   const std::int64_t target_image = spec_.groups * spec_.target_panels * target_plane;
-  const std::int64_t source_image = spec_.groups * spec_.source_blocks * source_stride();
+  const std::int64_t source_image = spec_.groups * source_blocks_ * source_stride();
   const std::int64_t width = is_contiguous_ ? 1 : l.grid_w, pixels = u.rows.size() * width;
   const float* source =
-      operands.source + u.images.begin * source_image + u.group * spec_.source_blocks * source_stride();
+      operands.source + u.images.begin * source_image + u.group * source_blocks_ * source_stride();
   const std::int64_t row =
       is_contiguous_
           ? u.rows.begin
@@ -141,7 +144,7 @@ void GatherProduct::run_unit(const Unit& u, const GatherOperands& operands, floa
   for (std::int64_t entry = 0; entry < std::max<std::int64_t>(entries_, 1); entry += chunk_) {
     const base::IndexRange entries{entry, std::min(entry + chunk_, entries_)};
     const bool is_last = entry + chunk_ >= entries_;
-    p.depth = entries.size() * lanes_;
+    p.depth = entries.size() * lanes_ - (is_last ? idle_steps_ : 0);
     p.a = scratch;
     if (is_identity_)
       p.a = source + entry * source_stride() + u.rows.begin * width * lanes_;

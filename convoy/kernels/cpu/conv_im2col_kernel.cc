@@ -146,8 +146,11 @@ double im2col_seconds(const Problem& problem, const machine::Machine& machine, b
   const bool is_data = problem.pass == Pass::backward_data, is_lowered = !forward_lowering(g).is_identity();
   const Im2colForm form = form_of(g, problem.pass);
   const auto real = [](std::int64_t value) { return static_cast<double>(value); };
-  const double c = form == Im2colForm::blocks ? padded(g.c_per_group()) : real(g.c_per_group());
-  const double k = padded(g.k_per_group());
+  // A single tap's sum ends with the last channel, without padding.
+  const bool is_single = g.r * g.s == 1;
+  const bool is_c_whole = form == Im2colForm::blocks && !(is_single && problem.pass == Pass::forward);
+  const double c = is_c_whole ? padded(g.c_per_group()) : real(g.c_per_group());
+  const double k = is_single && is_data ? real(g.k_per_group()) : padded(g.k_per_group());
   // Implicit backward_data computes at every pixel of dx, also where taps fall on padding.
   const double pixels =
       is_data && !is_explicit ? real(g.h * g.w) / real(g.stride_h * g.stride_w) : real(g.p * g.q);

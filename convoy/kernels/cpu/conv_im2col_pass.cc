@@ -85,7 +85,7 @@ void Im2colPass::prepare_forward(const Im2colSpec& spec) {
   GatherSpec gather{.lowering = forward_lowering(g),
                     .images = g.n,
                     .groups = g.groups,
-                    .source_blocks = blocks_of(g.c_per_group()),
+                    .source_channels = g.c_per_group(),
                     .target_panels = blocks_of(g.k_per_group()),
                     .target_h = g.p,
                     .target_w = g.q,
@@ -93,7 +93,7 @@ void Im2colPass::prepare_forward(const Im2colSpec& spec) {
                     .relu = g.relu,
                     .whole_images = spec.is_explicit,
                     .threads = spec.threads};
-  const std::int64_t entries = gather.source_blocks * g.r * g.s;
+  const std::int64_t entries = blocks_of(g.c_per_group()) * g.r * g.s;
   for (std::int64_t e = 0; e < entries; ++e) gather.weight_blocks.push_back(e * square);
   gather.weight_panel_stride = entries * square;
   gather.weight_group_stride = gather.target_panels * gather.weight_panel_stride;
@@ -125,7 +125,7 @@ void Im2colPass::prepare_backward_data(const Im2colSpec& spec) {
       GatherSpec gather{.lowering = phase.lowering,
                         .images = g.n,
                         .groups = g.groups,
-                        .source_blocks = y_blocks,
+                        .source_channels = g.k_per_group(),
                         .target_panels = x_blocks,
                         .target_h = g.h,
                         .target_w = g.w,
