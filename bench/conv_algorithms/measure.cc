@@ -27,6 +27,8 @@ using kernels::Pass;
 // OpenMP's threads spin for some milliseconds when a side is done, and would take the other's cores.
 constexpr auto kSettle = std::chrono::milliseconds(20);
 constexpr int kProbes = 3;
+// Of one algorithm: fifteen samples of oneDNN with 9x9 filters. Larger ones get fewer.
+constexpr double kMostSeconds = 10;
 // PyTorch takes minutes on what is larger: the kernel sweep from 15x15 on, where it stands worst.
 constexpr double kMostTorchFlops = 150e9;
 
@@ -52,7 +54,7 @@ class Session {
     config_.machine = tune::probe_machine(threads);
     config_.repetitions = options.repetitions;
     config_.seconds = options.seconds;
-    config_.most_seconds = std::max(1.0, options.seconds);
+    config_.most_seconds = std::max(kMostSeconds, options.seconds);
     config_.hopeless = kHopeless;
     // Both sides of a bar, however hopeless.
     config_.always = {"onednn", "onednn:winograd", "direct"};
