@@ -57,10 +57,22 @@ std::vector<TileStep> steps_of(const Axis& axis, const std::vector<base::IndexRa
 }
 
 // As few as `widest` allows, of nearly equal width.
-std::vector<base::IndexRange> balanced_tiles(std::int64_t count, std::int64_t widest) {
-  const auto parts = static_cast<int>(ceil_div(count, widest));
+std::vector<base::IndexRange> balanced_tiles(base::IndexRange range, std::int64_t widest) {
+  const auto parts = static_cast<int>(ceil_div(range.size(), widest));
   std::vector<base::IndexRange> tiles;
-  for (int part = 0; part < parts; ++part) tiles.push_back(base::split_range(count, parts, part));
+  for (int part = 0; part < parts; ++part) {
+    const base::IndexRange tile = base::split_range(range.size(), parts, part);
+    tiles.push_back({range.begin + tile.begin, range.begin + tile.end});
+  }
+  return tiles;
+}
+
+// Balanced before, within and behind `inner`.
+std::vector<base::IndexRange> tiles_cut_at(base::IndexRange inner, std::int64_t count, std::int64_t widest) {
+  std::vector<base::IndexRange> tiles;
+  for (const base::IndexRange range :
+       {base::IndexRange{0, inner.begin}, inner, base::IndexRange{inner.end, count}})
+    for (const base::IndexRange tile : balanced_tiles(range, widest)) tiles.push_back(tile);
   return tiles;
 }
 
@@ -128,8 +140,8 @@ std::vector<Axis> backward_axes(const AxisGeometry& g) {
 }
 
 std::vector<TileStep> tile_steps(const Axis& axis, std::int64_t widest) {
-  std::vector<TileStep> best = steps_of(axis, balanced_tiles(axis.count, widest));
-  if (axis.taps == 1) return best;
+  std::vector<TileStep> best = steps_of(axis, balanced_tiles({0, axis.count}, widest));
+  if (axis.taps == 1) return steps_of(axis, tiles_cut_at(axis.outputs_of(0), axis.count, widest));
   for (std::int64_t width = widest; 2 * width > widest; --width) {
     std::vector<TileStep> steps = steps_of(axis, full_tiles(axis.count, width));
     if (cost(steps) < cost(best)) best = std::move(steps);

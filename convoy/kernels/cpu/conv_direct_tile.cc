@@ -33,11 +33,13 @@ constexpr int kWidest = kLanes == 16 ? 14 : 6;
 // kStep: TileCall::step where it is known when this is compiled, else 0.
 template <int kVectors, int kWidth, int kStep, bool kDepthwise>
 struct Tile {
+  // Of the next block, a pixel a step; narrow tiles have fewer pixels than a block has steps, and fetching
+  // what they do not read cost half the time of 3 pixels of 7.
   static constexpr bool kPrefetch = kStep >= kLanes && !kDepthwise;
   static HWY_INLINE void start(const TileCall& t, const float* y, V (&sum)[kVectors][kWidth]) {
     const D d;
     CONVOY_UNROLL for (int v = 0; v < kVectors; ++v) CONVOY_UNROLL for (int j = 0; j < kWidth; ++j)
-        hwy::Prefetch(y + v * t.y_vector + j * t.y_step);
+        __builtin_prefetch(y + v * t.y_vector + j * t.y_step, 1, 3);
     if (t.accumulate) {
       CONVOY_UNROLL for (int v = 0; v < kVectors; ++v) CONVOY_UNROLL for (int j = 0; j < kWidth; ++j)
           sum[v][j] = hn::Load(d, y + v * t.y_vector + j * t.y_step);
@@ -72,7 +74,7 @@ struct Tile {
     const float* ahead = x + t.x_block;
     for (std::int64_t i = t.inner; i > 0; --i, x += t.x_inner, w += kLanes) {
       if constexpr (kPrefetch) {
-        hwy::Prefetch(ahead);
+        if (kWidth > kLanes / 2 || i > t.inner - kWidth) hwy::Prefetch(ahead);
         ahead += step;
       }
       V weight[kVectors];
@@ -96,7 +98,7 @@ struct Tile {
     const float* ahead = x + t.x_block;
     for (std::int64_t i = part.inner; i > 0; --i, x += t.x_inner, w += kLanes) {
       if constexpr (kPrefetch) {
-        hwy::Prefetch(ahead);
+        if (kWidth > kLanes / 2 || i > part.inner - kWidth) hwy::Prefetch(ahead);
         ahead += step;
       }
       V weight[kVectors];
