@@ -102,6 +102,7 @@ struct LayerKind {
   struct Traits {
     bool linear = false;        // f(x) - f(0) is linear in the inputs: the adjoint identity applies
     bool is_view = false;       // the output is the first input's elements under another shape
+    bool is_sum = false;        // the output is the sum of the inputs, whose shapes broadcast
     bool is_loss = false;       // outputs[0] is a scalar: the mean over the global batch
     bool takes_labels = false;  // the last input holds class indices, not differentiable
     bool elementwise = false;   // one output, of the first input's shape; each element depends on one element

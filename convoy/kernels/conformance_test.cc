@@ -96,6 +96,14 @@ void expect_sound_everywhere(const Catalog& entries, TestCase test, CountsByName
       if (!shares) expectation.reset();
       expect_sound_by_all(entries, test, expectation, counts);
     }
+    if (test.kind->traits.joint_backward) {
+      test.pass = Pass::backward;
+      test.epilogue = Epilogue::relu;
+      expectation.reset();
+      expect_sound_by_all(entries, test, expectation, counts);
+    }
+    test.pass = Pass::forward;
+    test.epilogue = Epilogue::none;
     test.training = false;
     if (!shares) expectation.reset();
     expect_sound_by_all(entries, test, expectation, counts);

@@ -24,7 +24,8 @@ enum class Pass : std::uint8_t {
 };
 std::string_view name(Pass pass);
 
-// What may be appended to a forward pass at no extra traffic: y = relu(f(x)).
+// What may be appended to a pass at no extra traffic: y = relu(f(x)). A joint backward pass with it gets the
+// gradient of that y, and finds by itself where f(x) was positive; no other backward pass has one.
 enum class Epilogue : std::uint8_t { none, relu };
 std::string_view name(Epilogue epilogue);
 

@@ -29,6 +29,6 @@ const graph::LayerKind kAdd = {.op = "Add",
                                .forward = forward_sum,
                                .backward = backward_sum,
                                .samples = samples,
-                               .traits = {.linear = true}};
+                               .traits = {.linear = true, .is_sum = true}};
 
 }  // namespace convoy::layers

@@ -30,6 +30,6 @@ const graph::LayerKind kSum = {.op = "Sum",
                                .forward = forward_sum,
                                .backward = backward_sum,
                                .samples = samples,
-                               .traits = {.linear = true}};
+                               .traits = {.linear = true, .is_sum = true}};
 
 }  // namespace convoy::layers

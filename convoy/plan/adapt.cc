@@ -40,7 +40,13 @@ class Adapter {
   std::vector<Pass> passes(int i) const {
     std::vector<Pass> list = analysis_.passes(i);
     if (layer(i).fused_into_producer) std::erase(list, Pass::forward);
+    if (is_absorbed(i)) std::erase(list, Pass::backward_data);
     return list;
+  }
+
+  // Whether the derivative of this Relu is left to the layer that applies it.
+  bool is_absorbed(int i) const {
+    return layer(i).fused_into_producer && !layer(i).passes.contains(Pass::backward_data);
   }
 
   // The Relu that this layer applies in its epilogue, or -1.
@@ -53,7 +59,8 @@ class Adapter {
   kernels::Problem problem(int i, Pass pass, const Choice& choice, bool relu) const {
     kernels::Problem p = analysis_.problem(i, pass);
     p.family = choice.family;
-    if (relu && pass == Pass::forward) p.epilogue = kernels::Epilogue::relu;
+    if (relu && (pass == Pass::forward || (pass == Pass::backward && is_absorbed(fused_relu(i)))))
+      p.epilogue = kernels::Epilogue::relu;
     return p;
   }
 
@@ -140,13 +147,18 @@ class Adapter {
     for (const Pass pass : passes(i)) choices[pass] = cheapest(i, pass);
     if (choices.size() > 1 && saves(i, choices))
       if (auto one = by_one_entry(i)) choices = *std::move(one);
-    const int relu = fused_relu(i);
-    if (relu >= 0 &&
-        (!serves(i, Pass::forward, choices.at(Pass::forward), true) || reads_outputs(i, choices))) {
+    if (const int relu = fused_relu(i); relu >= 0 && !fuses(i, choices)) {
       layer(relu).fused_into_producer = false;
-      layer(relu).passes[Pass::forward] = cheapest(relu, Pass::forward);
+      for (const Pass pass : passes(relu)) layer(relu).passes[pass] = cheapest(relu, pass);
     }
     layer(i).passes = std::move(choices);
+  }
+
+  bool fuses(int i, const Passes& choices) const {
+    const bool served = std::all_of(choices.begin(), choices.end(), [&](const auto& pass_choice) {
+      return serves(i, pass_choice.first, pass_choice.second, true);
+    });
+    return served && !reads_outputs(i, choices);
   }
 
   const graph::Graph& graph_;

@@ -64,11 +64,19 @@ void Analysis::find_differentiated() {
   for (std::size_t v = 0; v < depends.size(); ++v) differentiated_[v] = depends[v] && influences[v];
 }
 
+bool Analysis::passes_gradient_on(int index) const {
+  const graph::Layer& layer = graph_.layers()[static_cast<std::size_t>(index)];
+  const auto shape = [&](graph::ValueId v) { return shapes_.values[static_cast<std::size_t>(v)]; };
+  return layer.kind->traits.is_sum &&
+         std::all_of(layer.inputs.begin(), layer.inputs.end(),
+                     [&](graph::ValueId input) { return shape(input) == shape(layer.outputs[0]); });
+}
+
 std::vector<Pass> Analysis::passes(int index) const {
   const graph::Layer& layer = graph_.layers()[static_cast<std::size_t>(index)];
   if (!needed(index) || layer.kind->traits.is_view) return {};
   std::vector<Pass> passes = {Pass::forward};
-  if (!any_of_values(layer.outputs, differentiated_)) return passes;
+  if (!any_of_values(layer.outputs, differentiated_) || passes_gradient_on(index)) return passes;
   const bool learned = is_learned(shapes_.signatures[static_cast<std::size_t>(index)]);
   if (learned && layer.kind->traits.joint_backward) {
     passes.push_back(Pass::backward);

@@ -23,6 +23,9 @@ class Analysis {
   // Whether the step must compute the value's gradient: it depends on a parameter and influences the loss.
   bool differentiated(graph::ValueId value) const { return differentiated_[static_cast<std::size_t>(value)]; }
 
+  // Whether the gradient of the layer's output is that of each of its inputs as it is: a sum of equal shapes.
+  bool passes_gradient_on(int layer) const;
+
   // The passes that need a kernel, forward first, in the order in which they run. None for a view.
   std::vector<kernels::Pass> passes(int layer) const;
   // The problem that a pass of the layer poses.

@@ -1,5 +1,6 @@
 #include "convoy/plan/lower.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <utility>
@@ -65,6 +66,7 @@ class Lowering {
   struct Prepared {
     std::map<Pass, int> kernels;  // index into Program::kernels
     bool fused = false;
+    bool absorbed = false;  // fused, and its derivative too
   };
 
   int layer_count() const { return static_cast<int>(graph_.layers().size()); }
@@ -83,7 +85,10 @@ class Lowering {
       if (choices.fused_into_producer && !fuse(i)) return;
       for (const Pass pass : analysis_.passes(i)) {
         if (choices.fused_into_producer && pass == Pass::forward) continue;
-        prepare(i, pass);
+        if (choices.fused_into_producer && !choices.passes.contains(pass))
+          absorb(i);
+        else
+          prepare(i, pass);
         if (refusal_) return;
       }
       check_saved(i);
@@ -97,21 +102,33 @@ class Lowering {
       refuse(i, "it is planned as fused, but no single layer before it could apply it");
       return false;
     }
-    KernelCall& call = program_.kernels[at(prepared_[at(producer)].kernels.at(Pass::forward))];
+    if (reads_own_output(producer))
+      refuse(producer, base::str("with ", layer(i).name, ": its backward pass reads its output"));
+    else
+      add_epilogue(i, producer, Pass::forward);
+    prepared_[at(i)].fused = true;
+    return !refusal_;
+  }
+
+  // Leaves the derivative of a fused Relu to the producer's backward kernel.
+  void absorb(int i) {
+    const int producer = analysis_.fusion_producer(i);
+    if (!prepared_[at(producer)].kernels.contains(Pass::backward))
+      return refuse(i, base::str("the plan names no kernel for ", kernels::name(Pass::backward_data)));
+    add_epilogue(i, producer, Pass::backward);
+    prepared_[at(i)].absorbed = true;
+  }
+
+  void add_epilogue(int relu, int producer, Pass pass) {
+    KernelCall& call = program_.kernels[at(prepared_[at(producer)].kernels.at(pass))];
     kernels::Problem problem = call.problem;
     problem.epilogue = kernels::Epilogue::relu;
     const kernels::KernelEntry* entry = kernels::find(catalog_, problem.kind->op, call.entry);
-    const base::Verdict verdict = reads_own_output(producer)
-                                      ? base::Verdict(base::Reason{"its backward pass reads its output"})
-                                      : entry->supports(problem);
-    if (!verdict) {
-      refuse(producer,
-             base::str("forward by ", call.entry, " with ", layer(i).name, ": ", verdict.reason().text));
-      return false;
-    }
+    const base::Verdict verdict = entry->supports(problem);
+    if (!verdict)
+      return refuse(producer, base::str(kernels::name(pass), " by ", call.entry, " with ", layer(relu).name,
+                                        ": ", verdict.reason().text));
     make(call, *entry, problem);
-    prepared_[at(i)].fused = true;
-    return true;
   }
 
   // Whether a backward kernel of the layer needs what forward wrote, which a fused Relu would have changed.
@@ -343,7 +360,16 @@ class Lowering {
     const graph::Layer& node = layer(i);
     if (node.kind->traits.is_view) {
       if (analysis_.differentiated(node.inputs[0]))
-        contribute(node.inputs[0], gradient_in(node.outputs[0], Layout::plain(), node.name));
+        contribute(i, node.inputs[0], gradient_in(node.outputs[0], Layout::plain(), node.name));
+      return;
+    }
+    if (analysis_.passes_gradient_on(i)) {
+      for (const graph::ValueId input : node.inputs)
+        if (analysis_.differentiated(input)) contribute(i, input, gradients_[at(node.outputs[0])].front());
+      return;
+    }
+    if (prepared_[at(i)].absorbed) {
+      gradients_[at(node.inputs[0])] = gradients_[at(node.outputs[0])];
       return;
     }
     for (const Pass pass : analysis_.passes(i))
@@ -379,7 +405,7 @@ class Lowering {
     compute(i, kernel, label, std::move(operands));
     for (const auto& [from, to] : conversions) convert(from, to, label);
     for (std::size_t k = 0; k < node.inputs.size(); ++k)
-      if (contributions[k] >= 0) contribute(node.inputs[k], contributions[k]);
+      if (contributions[k] >= 0) contribute(i, node.inputs[k], contributions[k]);
   }
 
   // The forward inputs and outputs that a backward kernel reads. A fused Relu's input was never stored; its
@@ -419,19 +445,45 @@ class Lowering {
     }
   }
 
-  // Adds one reader's gradient to the value's. The first becomes it; a later one is summed into it.
-  void contribute(graph::ValueId value, int slot) {
+  // Adds one reader's gradient, layer i's, to the value's. The first becomes it; a later one is summed into
+  // it, or it into that one where another value's gradient lies in the same slot and is still to be read.
+  void contribute(int i, graph::ValueId value, int slot) {
     Copies& gradient = gradients_[at(value)];
     if (gradient.empty()) {
       gradient = {slot};
       return;
     }
     const std::string label = base::str(graph_.values()[at(value)].name, ".gradient sum");
-    Copies addend = {slot};
-    const int from = in_layout(addend, shape_of(value), program_.slots[at(gradient.front())].layout, label);
+    int to = gradient.front(), from = slot;
+    if (is_awaited(i, value, to)) std::swap(to, from);
+    if (is_awaited(i, value, to) || to == from) {
+      const int sum = arena_slot(base::str(graph_.values()[at(value)].name, ".gradient sum"), shape_of(value),
+                                 program_.slots[at(to)].layout);
+      add_step(StepKind::fill, label).to = sum;
+      reduce(to, sum, value, label);
+      to = sum;
+    }
+    reduce(from, to, value, label);
+    gradient = {to};
+  }
+
+  void reduce(int from, int to, graph::ValueId value, const std::string& label) {
+    Copies addend = {from};
+    const int term = in_layout(addend, shape_of(value), program_.slots[at(to)].layout, label);
     Step& step = add_step(StepKind::reduce_into, label);
-    step.from = from;
-    step.to = gradient.front();
+    step.from = term;
+    step.to = to;
+  }
+
+  // Whether the slot is also the gradient of another value, whose producer is lowered after layer i.
+  bool is_awaited(int i, graph::ValueId value, int slot) const {
+    for (graph::ValueId other = 0; other < static_cast<int>(gradients_.size()); ++other) {
+      const Copies& copies = gradients_[at(other)];
+      if (other != value && graph_.values()[at(other)].producer < i &&
+          std::find(copies.begin(), copies.end(), slot) != copies.end())
+        return true;
+    }
+    return false;
   }
 
   const graph::Graph& graph_;

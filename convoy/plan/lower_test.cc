@@ -131,6 +131,57 @@ TEST(Lower, ReluAfterReluFusesOnce) {
             "layer second: it is planned as fused, but no single layer before it could apply it");
 }
 
+// x + bn(x), relu: the derivative of a relu behind a batch normalisation has no kernel of its own, and a sum
+// hands its gradient on without a copy.
+graph::Graph residual_net() {
+  Net net("residual", {16, 4, 4});
+  net.conv("conv1", {.output_channels = 16, .kernel = 3, .pad = 1}).batch_norm({}, "norm1").relu("relu1");
+  const graph::ValueId shortcut = net.value();
+  net.conv("conv2", {.output_channels = 16, .kernel = 3, .pad = 1}).batch_norm({}, "norm2");
+  net.add(shortcut, "add").relu("relu2").global_average_pool().flatten();
+  return std::move(net.gemm("fc", 3).softmax_cross_entropy()).build().value();
+}
+
+std::vector<std::string> backward_labels(const Program& program) {
+  std::vector<std::string> labels;
+  for (const Step& step : program.steps)
+    if (step.kind == StepKind::compute && step.label.find("backward") != std::string::npos)
+      labels.push_back(step.label);
+  return labels;
+}
+
+TEST(Lower, ResidualBlocksHaveNoStepsThatOnlyCopy) {
+  const graph::Graph graph = residual_net();
+  const Plan plan = resolved(graph, {.layout = LayoutFamily::blocked}).plan;
+  const auto program = lower(graph, plan, kGradient, kernels::catalog());
+  ASSERT_TRUE(program.ok()) << program.reason().text;
+  EXPECT_TRUE(verify(*program).ok()) << verify(*program).reason().text;
+  const std::vector<std::string> labels = backward_labels(*program);
+  const auto has = [&](const std::string& label) {
+    return std::find(labels.begin(), labels.end(), label) != labels.end();
+  };
+  EXPECT_TRUE(has("norm1 backward") && has("norm2 backward") && has("relu2 backward_data"));
+  EXPECT_FALSE(has("relu1 backward_data") || has("add backward_data"));
+  EXPECT_EQ(count(*program, StepKind::reduce_into), 1);
+}
+
+// The same value twice in one sum, and two sums that share a term which is read later: nothing may be added
+// to a gradient that another value still waits for.
+TEST(Lower, SharedGradientsAreNotOverwritten) {
+  Net net("shared", {4});
+  const graph::ValueId a = net.gemm("a", 4).value();
+  const graph::ValueId b = net.from(net.input()).gemm("b", 4).value();
+  const graph::ValueId first = net.from(a).add(b, "first").value();
+  const graph::ValueId twice = net.from(a).add(a, "twice").value();
+  net.from(first).add(twice, "all").softmax_cross_entropy();
+  const graph::Graph graph = std::move(net).build().value();
+  const auto program = lower(graph, resolved(graph).plan, kGradient, kernels::catalog());
+  ASSERT_TRUE(program.ok()) << program.reason().text;
+  EXPECT_TRUE(verify(*program).ok()) << verify(*program).reason().text;
+  // a: the gradient of "twice" two times and of "first" once; b: that of "first" as it is.
+  EXPECT_EQ(count(*program, StepKind::reduce_into), 3);
+}
+
 TEST(Lower, RefusesPlansThatDoNotFit) {
   const graph::Graph graph = small_net();
   const Plan good = resolved(graph).plan;

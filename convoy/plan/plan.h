@@ -26,7 +26,9 @@ std::string str(const Choice& choice);  // "onednn/blocked"
 struct LayerPlan {
   std::string layer;
   std::map<kernels::Pass, Choice> passes;
-  bool fused_into_producer = false;  // a Relu that the layer before it applies in its epilogue
+  // A Relu that the layer before it applies in its epilogue; without a backward_data of its own, that layer's
+  // backward pass applies its derivative as well.
+  bool fused_into_producer = false;
   friend bool operator==(const LayerPlan&, const LayerPlan&) = default;
 };
 

@@ -169,7 +169,16 @@ class FamilyResolver {
       LayerPlan& relu = plan.layers[static_cast<std::size_t>(i)];
       relu.fused_into_producer = true;
       relu.passes.erase(Pass::forward);
+      if (differentiates_relu(producer, before)) relu.passes.erase(Pass::backward_data);
     }
+  }
+
+  bool differentiates_relu(int layer, const LayerPlan& plan) const {
+    const auto joint = plan.passes.find(Pass::backward);
+    if (joint == plan.passes.end()) return false;
+    kernels::Problem p = problem(layer, Pass::backward, joint->second.family);
+    p.epilogue = kernels::Epilogue::relu;
+    return kernels::find(catalog_, p.kind->op, joint->second.entry)->supports(p).ok();
   }
 
   // A parameter that every one of its kernels wants in the same layout is stored in it.

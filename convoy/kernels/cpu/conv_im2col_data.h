@@ -16,7 +16,7 @@ struct GatherSpec {
   std::int64_t images = 1;
   std::int64_t groups = 1;
   std::int64_t source_channels = 1;  // of a group
-  std::int64_t target_panels = 1;  // of a group: blocks of the channels that are written
+  std::int64_t target_panels = 1;    // of a group: blocks of the channels that are written
   // Grid pixel (i, j) is target pixel (i target_stride_h + target_row, j target_stride_w + target_column).
   std::int64_t target_h = 0, target_w = 0;
   std::int64_t target_stride_h = 1, target_stride_w = 1;
@@ -67,12 +67,12 @@ class GatherProduct {
 
   GatherSpec spec_;
   std::int64_t lanes_ = 0;
-  bool is_identity_ = false;    // nothing is lowered
-  bool is_contiguous_ = false;  // grid pixels follow one another in the target
+  bool is_identity_ = false;        // nothing is lowered
+  bool is_contiguous_ = false;      // grid pixels follow one another in the target
   std::int64_t source_blocks_ = 0;  // of a group
   std::int64_t entries_ = 0;        // blocks * taps
   std::int64_t idle_steps_ = 0;     // at the end of the last entry, known to be padding
-  std::int64_t chunk_ = 1;      // entries multiplied at a time
+  std::int64_t chunk_ = 1;          // entries multiplied at a time
   std::int64_t image_parts_ = 1, row_parts_ = 1, panel_parts_ = 1;
   // Rows are pixels where the target is contiguous, else grid rows.
   std::int64_t rows_ = 0, row_grain_ = 1;

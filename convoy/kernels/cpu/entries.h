@@ -5,6 +5,7 @@
 
 namespace convoy::kernels::cpu {
 
+KernelEntry batch_norm_entry();
 KernelEntry conv_direct_batch_entry();
 KernelEntry conv_direct_entry();
 KernelEntry conv_fft_entry();
@@ -23,5 +24,6 @@ KernelEntry max_pool_entry();
 KernelEntry mean_squared_error_entry();
 KernelEntry relu_entry();
 KernelEntry softmax_cross_entropy_loss_entry();
+std::vector<KernelEntry> sum_entries();  // of Add and Sum
 
 }  // namespace convoy::kernels::cpu

@@ -7,6 +7,7 @@ namespace convoy::kernels {
 Catalog onednn_catalog() {
   Catalog entries{onednn::average_pool_entry(),
                   onednn::batch_norm_entry(),
+                  onednn::binary_product_entry(),
                   onednn::concat_entry(),
                   onednn::conv_entry(),
                   onednn::conv_winograd_entry(),
@@ -14,8 +15,7 @@ Catalog onednn_catalog() {
                   onednn::global_average_pool_entry(),
                   onednn::inner_product_entry(),
                   onednn::max_pool_entry()};
-  for (const Catalog& part :
-       {onednn::eltwise_entries(), onednn::softmax_entries(), onednn::binary_sum_entries()})
+  for (const Catalog& part : {onednn::eltwise_entries(), onednn::softmax_entries()})
     entries.insert(entries.end(), part.begin(), part.end());
   return entries;
 }

@@ -17,7 +17,7 @@ KernelEntry global_average_pool_entry();
 KernelEntry inner_product_entry();
 KernelEntry lrn_entry();
 KernelEntry max_pool_entry();
-std::vector<KernelEntry> softmax_entries();     // Softmax, LogSoftmax
-std::vector<KernelEntry> binary_sum_entries();  // Add, Sum, Mul
+std::vector<KernelEntry> softmax_entries();  // Softmax, LogSoftmax
+KernelEntry binary_product_entry();          // Add, Sum, Mul
 
 }  // namespace convoy::kernels::onednn
