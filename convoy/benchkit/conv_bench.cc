@@ -145,7 +145,7 @@ class Bench {
     }
     // Written once before anything is timed: the system hands out pages on first use.
     scratch_ = {tensor::Buffer(result), tensor::Buffer(workspace)};
-    std::memset(scratch_.workspace.data(), 0xFF, static_cast<std::size_t>(workspace));
+    std::fill_n(scratch_.workspace.data(), workspace, std::byte{0xFF});
   }
 
   // Seconds of so many calls.
