@@ -24,7 +24,7 @@ void answer(const bench::ConvOptions& options) {
   if (!options.record.empty()) io::prepare_output_directory(io::parent_directory(options.record));
   const bench::ConvResults results = bench::measure_layers(options);
   if (!options.record.empty())
-    io::write_file_atomically(options.record, bench::conv_json(results, options).dump(1));
+    io::write_file_atomically(options.record, bench::conv_record(results, options).dump(1));
   if (options.json)
     fmt::print("{}", bench::conv_json(results, options).dump(1));
   else

@@ -31,7 +31,7 @@ class Parser {
         ->check(CLI::Range(0.0, 60.0));
     app_.add_flag("--without-peer", options_.without_peer, "leave PyTorch out");
     app_.add_flag("--without-tuner", options_.without_tuner, "leave the tuner's pick out");
-    app_.add_option("--record", options_.record, "also write the JSON object to this file");
+    app_.add_option("--record", options_.record, "also write bars and fastest times to this file, as JSON");
   }
 
   ConvOptions parse(std::vector<std::string> arguments) {

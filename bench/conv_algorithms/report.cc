@@ -184,6 +184,16 @@ io::Json to_json(const std::vector<double>& samples) {
   return list;
 }
 
+io::Json describe(const LayerResult& r) {
+  return io::Json::object({{"set", r.set},
+                           {"layer", r.layer.name},
+                           {"problem", r.layer.problem.str()},
+                           {"multiplicity", r.layer.multiplicity},
+                           {"direction", kernels::name(r.pass)},
+                           {"threads", r.threads},
+                           {"peak_flops", r.peak_flops}});
+}
+
 io::Json to_json(const LayerResult& r) {
   io::Json rows = io::Json::array();
   for (const ConvMeasurement& row : r.rows) {
@@ -201,17 +211,25 @@ io::Json to_json(const LayerResult& r) {
       json.set("refused", row.refusal);
     rows.append(std::move(json));
   }
-  io::Json json = io::Json::object({{"set", r.set},
-                                    {"layer", r.layer.name},
-                                    {"problem", r.layer.problem.str()},
-                                    {"multiplicity", r.layer.multiplicity},
-                                    {"direction", kernels::name(r.pass)},
-                                    {"threads", r.threads},
-                                    {"peak_flops", r.peak_flops},
-                                    {"algorithms", std::move(rows)}});
+  io::Json json = describe(r);
+  json.set("algorithms", std::move(rows));
   if (r.torch)
     json.set("pytorch",
              io::Json::object({{"layout", r.torch->layout}, {"seconds", to_json(r.torch->seconds)}}));
+  if (!r.pick.empty()) json.set("tuner", r.pick);
+  return json;
+}
+
+io::Json fastest_json(const LayerResult& r) {
+  io::Json json = describe(r);
+  const auto add = [&](const char* side, const ConvMeasurement* row) {
+    if (row != nullptr)
+      json.set(side,
+               io::Json::object({{"algorithm", row->algorithm}, {"seconds", row->median_seconds()}}));
+  };
+  add("convoy", fastest(r, is_own));
+  add("onednn", fastest(r, is_rival));
+  if (r.torch) json.set("pytorch_seconds", benchkit::median(r.torch->seconds));
   if (!r.pick.empty()) json.set("tuner", r.pick);
   return json;
 }
@@ -222,6 +240,22 @@ io::Json to_json(const Bar& bar) {
   json.set("value", bar.value).set("low", bar.interval.low).set("high", bar.interval.high);
   if (bar.limit > 0) json.set(bar.at_most ? "at_most" : "at_least", bar.limit).set("holds", bar.holds());
   if (!bar.note.empty()) json.set("note", bar.note);
+  return json;
+}
+
+io::Json with_layers(const ConvResults& results, const ConvOptions& options,
+                     io::Json (*layer_json)(const LayerResult&)) {
+  io::Json layers = io::Json::array(), bars = io::Json::array();
+  for (const LayerResult& layer : results.layers) layers.append(layer_json(layer));
+  for (const Bar& bar : judge(results)) bars.append(to_json(bar));
+  io::Json json = io::Json::object({{"benchmark", "conv_algorithms"}});
+  add_provenance(json, options.threads.back());
+  json.set("pytorch_version", results.torch_version)
+      .set("repetitions", options.repetitions)
+      .set("seconds", options.seconds)
+      .set("total_seconds", results.total_seconds)
+      .set("bars", std::move(bars))
+      .set("layers", std::move(layers));
   return json;
 }
 
@@ -243,18 +277,11 @@ std::string conv_tables(const ConvResults& results, const ConvOptions& options) 
 }
 
 io::Json conv_json(const ConvResults& results, const ConvOptions& options) {
-  io::Json layers = io::Json::array(), bars = io::Json::array();
-  for (const LayerResult& layer : results.layers) layers.append(to_json(layer));
-  for (const Bar& bar : judge(results)) bars.append(to_json(bar));
-  io::Json json = io::Json::object({{"benchmark", "conv_algorithms"}});
-  add_provenance(json, options.threads.back());
-  json.set("pytorch_version", results.torch_version)
-      .set("repetitions", options.repetitions)
-      .set("seconds", options.seconds)
-      .set("total_seconds", results.total_seconds)
-      .set("bars", std::move(bars))
-      .set("layers", std::move(layers));
-  return json;
+  return with_layers(results, options, to_json);
+}
+
+io::Json conv_record(const ConvResults& results, const ConvOptions& options) {
+  return with_layers(results, options, fastest_json);
 }
 
 }  // namespace convoy::bench
