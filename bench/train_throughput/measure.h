@@ -38,6 +38,7 @@ struct CaseResult {
   bool holds() const;
   double peak_share() const;    // of Convoy's median
   double memory_share() const;  // of the peer's
+  bool fits_memory() const { return peer && memory_share() <= which.memory_bar; }
 };
 
 // Runs the repetitions of one case. Throws base::Error.

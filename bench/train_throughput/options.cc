@@ -69,6 +69,10 @@ const std::vector<Case>& cases() {
       {.name = "lenet5-1", .model = "lenet5", .batch = 1, .bar = 6, .aim = 10},
       {.name = "mlp-128", .model = "mlp", .batch = 128, .bar = 1.4, .aim = 1.6},
       {.name = "mlp-1", .model = "mlp", .batch = 1, .bar = 0, .aim = 4},
+      {.name = "alexnet-32", .model = "alexnet-owt", .batch = 32, .bar = 1.4, .aim = 1.6, .memory_bar = 0.65},
+      {.name = "vgg16-8", .model = "vgg16", .batch = 8, .bar = 1.9, .aim = 2.3, .memory_bar = 0.65},
+      {.name = "googlenet-16", .model = "googlenet", .batch = 16, .bar = 1.3, .aim = 1.5, .memory_bar = 0.65},
+      {.name = "resnet50-8", .model = "resnet50", .batch = 8, .bar = 1.25, .aim = 1.4, .memory_bar = 0.65},
   };
   return all;
 }

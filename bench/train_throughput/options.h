@@ -14,6 +14,7 @@ struct Case {
   int batch = 0;
   double bar = 0;  // images/s over the peer's: at least; 0: none is set
   double aim = 0;
+  double memory_bar = 0.35;  // peak memory over the peer's: at most
 };
 const std::vector<Case>& cases();
 

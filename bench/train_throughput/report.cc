@@ -41,7 +41,7 @@ std::string speed_table(const std::vector<CaseResult>& results) {
                r.peer ? rate(r.peer->median()) : kNone, r.peer ? rate(r.peer->best) : kNone,
                r.peer ? fmt::format("{:.2f}", r.ratio()) : kNone,
                r.peer ? fmt::format("{:.2f} .. {:.2f}", interval.low, interval.high) : kNone,
-               r.which.bar > 0 ? fmt::format(">= {:.1f}", r.which.bar) : kNone,
+               r.which.bar > 0 ? fmt::format(">= {:.2f}", r.which.bar) : kNone,
                fmt::format("{:.1f}", r.which.aim), barred ? verdict(r.holds()) : ""});
   }
   return table.str();
@@ -74,8 +74,8 @@ std::string memory_table(const std::vector<CaseResult>& results) {
   for (const CaseResult& r : results)
     table.add({std::string(r.which.name), report::memory_size(r.convoy.peak_memory_bytes),
                r.peer ? report::memory_size(r.peer->peak_memory_bytes) : kNone,
-               r.peer ? share(r.memory_share()) : kNone, fmt::format("<= {:.0f} %", 100 * kMemoryBar),
-               r.peer ? verdict(r.memory_share() <= kMemoryBar) : ""});
+               r.peer ? share(r.memory_share()) : kNone, fmt::format("<= {:.0f} %", 100 * r.which.memory_bar),
+               r.peer ? verdict(r.fits_memory()) : ""});
   return table.str();
 }
 
@@ -111,7 +111,7 @@ io::Json to_json(const CaseResult& r) {
   json.set("pytorch", to_json(*r.peer)).set("pytorch_version", r.peer_version);
   json.set("ratio", r.ratio()).set("ratio_low", interval.low).set("ratio_high", interval.high);
   if (r.which.bar > 0) json.set("bar", r.which.bar).set("holds", r.holds());
-  json.set("memory_share", r.memory_share()).set("memory_holds", r.memory_share() <= kMemoryBar);
+  json.set("memory_share", r.memory_share()).set("memory_holds", r.fits_memory());
   return json;
 }
 

@@ -9,9 +9,6 @@
 
 namespace convoy::bench {
 
-// Peak memory over the peer's: at most.
-inline constexpr double kMemoryBar = 0.35;
-
 std::string tables(const std::vector<CaseResult>& results, const Options& options);
 
 // With commit and machine, so that a recorded result says what it is of.
