@@ -11,8 +11,9 @@
 // The state follows as running = momentum * running + (1 - momentum) * s, where s is the mean over the
 // groups, weighted by their samples, of m, and of v: one commit a step, in any order of the groups. v is
 // ONNX's population variance; PyTorch feeds count/(count-1) times it into running_var. In inference, m and v
-// are the state, and the layer is affine. x, y {N, C, spatial…}; all parameters {C}. Source: ONNX operator
-// BatchNormalization-15; Ioffe and Szegedy 2015, algorithm 1.
+// are the state, and the layer is affine. x, y {N, C, spatial…}; all parameters {C}. `scale_value` is what
+// scale starts at: 0 in the last layer of a residual block makes the block start as the identity. Source:
+// ONNX operator BatchNormalization-15; Ioffe and Szegedy 2015, algorithm 1.
 #include <cmath>
 
 #include "convoy/layers/catalog.h"
@@ -27,6 +28,7 @@ const graph::AttributeSpec kAttributes[] = {
     {"epsilon", 1e-5},
     {"momentum", 0.9},
     {"statistics_samples", std::int64_t{0}},
+    {"scale_value", 1.0},
 };
 
 enum Param { kScale, kBias, kMean, kVariance };
@@ -44,19 +46,21 @@ base::Result<graph::Signature> infer(const graph::Attributes& attributes,
   using tensor::SegmentKind;
   const tensor::Shape channels = {inputs[0][1]};
   graph::Signature signature{.outputs = {inputs[0]}, .params = {}};
-  signature.params = {
-      {.name = "scale", .shape = channels, .role = ParamRole::scale, .initialiser = {.value = 1}},
-      {.name = "bias", .shape = channels, .role = ParamRole::shift, .initialiser = {}},
-      {.name = "running_mean",
-       .shape = channels,
-       .kind = SegmentKind::state,
-       .role = ParamRole::running_mean,
-       .initialiser = {}},
-      {.name = "running_var",
-       .shape = channels,
-       .kind = SegmentKind::state,
-       .role = ParamRole::running_var,
-       .initialiser = {.value = 1}}};
+  signature.params = {{.name = "scale",
+                       .shape = channels,
+                       .role = ParamRole::scale,
+                       .initialiser = {.value = attributes.real("scale_value")}},
+                      {.name = "bias", .shape = channels, .role = ParamRole::shift, .initialiser = {}},
+                      {.name = "running_mean",
+                       .shape = channels,
+                       .kind = SegmentKind::state,
+                       .role = ParamRole::running_mean,
+                       .initialiser = {}},
+                      {.name = "running_var",
+                       .shape = channels,
+                       .kind = SegmentKind::state,
+                       .role = ParamRole::running_var,
+                       .initialiser = {.value = 1}}};
   return signature;
 }
 

@@ -221,7 +221,7 @@ void for_each_sample(const std::function<void(const LayerKind&, const LayerSampl
 }
 
 bool divides(const LayerKind& kind) {
-  return &kind == &kAveragePool || &kind == &kGlobalAveragePool || &kind == &kDropout;
+  return &kind == &kAveragePool || &kind == &kGlobalAveragePool || &kind == &kDropout || &kind == &kScale;
 }
 
 TEST(Catalog, IsSortedNamedAndFound) {
@@ -235,7 +235,7 @@ TEST(Catalog, IsSortedNamedAndFound) {
     EXPECT_GE(names.size(), 3u) << kind.op;
     EXPECT_EQ(names.size(), kind.samples().size()) << kind.op;
   }
-  EXPECT_EQ(catalog().size(), 22u);
+  EXPECT_EQ(catalog().size(), 26u);
   EXPECT_EQ(find("conv"), nullptr);
 }
 

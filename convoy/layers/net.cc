@@ -90,6 +90,22 @@ Net& Net::reshape(const tensor::Shape& sample_shape, std::string name) {
   return apply(kReshape, named(std::move(name), "reshape"), {{"shape", std::move(shape)}});
 }
 
+Net& Net::scale(double factor, std::string name) {
+  return apply(kScale, named(std::move(name), "scale"), {{"factor", factor}});
+}
+
+Net& Net::gather(std::vector<std::int64_t> channels, std::string name) {
+  return apply(kGather, named(std::move(name), "gather"), {{"indices", std::move(channels)}});
+}
+
+Net& Net::pad_channels(std::int64_t before, std::int64_t behind, std::string name) {
+  const auto rank = static_cast<std::size_t>(std::max(2, builder_.shape(current_).rank()));
+  std::vector<std::int64_t> pads(2 * rank, 0);
+  pads[1] = before;
+  pads[rank + 1] = behind;
+  return apply(kPad, named(std::move(name), "pad"), {{"pads", std::move(pads)}});
+}
+
 Net& Net::dropout(double ratio, std::string name) {
   return apply(kDropout, named(std::move(name), "dropout"), {{"ratio", ratio}});
 }
@@ -104,7 +120,8 @@ Net& Net::batch_norm(const BatchNormOptions& options, std::string name) {
   return apply(kBatchNormalization, named(std::move(name), "bn"),
                {{"epsilon", options.epsilon},
                 {"momentum", options.momentum},
-                {"statistics_samples", options.statistics_samples}});
+                {"statistics_samples", options.statistics_samples},
+                {"scale_value", options.scale_value}});
 }
 
 Net& Net::add(graph::ValueId other, std::string name) {
@@ -120,14 +137,22 @@ Net& Net::concat(std::vector<graph::ValueId> values, std::string name) {
 Net& Net::softmax_cross_entropy(std::string name) {
   const graph::ValueId labels = builder_.labels();
   output();
-  apply(kSoftmaxCrossEntropyLoss, std::move(name), {}, {labels});
-  builder_.set_loss(current_);
-  return *this;
+  return apply(kSoftmaxCrossEntropyLoss, name, {}, {labels}).set_loss(name);
 }
 
 Net& Net::mean_squared_error(graph::ValueId target, std::string name) {
   output();
-  apply(kMeanSquaredError, std::move(name), {}, {target});
+  return apply(kMeanSquaredError, name, {}, {target}).set_loss(name);
+}
+
+Net& Net::auxiliary_softmax_cross_entropy(double weight, const std::string& name) {
+  apply(kSoftmaxCrossEntropyLoss, name, {}, {builder_.labels()}).scale(weight, name + "_weighted");
+  auxiliary_losses_.push_back(current_);
+  return *this;
+}
+
+Net& Net::set_loss(const std::string& name) {
+  if (!auxiliary_losses_.empty()) apply(kSum, name + "_total", {}, auxiliary_losses_);
   builder_.set_loss(current_);
   return *this;
 }

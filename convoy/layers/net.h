@@ -57,6 +57,7 @@ struct BatchNormOptions {
   double epsilon = 1e-5;
   double momentum = 0.9;                // of the old running statistics
   std::int64_t statistics_samples = 0;  // 0: the whole global minibatch
+  double scale_value = 1;               // what scale starts at
 };
 
 // Builds a Graph from left to right:
@@ -90,15 +91,22 @@ class Net {
   Net& softmax(std::string name = "");
   Net& flatten(std::string name = "");
   Net& reshape(const tensor::Shape& sample_shape, std::string name = "");  // without the batch dimension
+  Net& scale(double factor, std::string name = "");
+  Net& gather(std::vector<std::int64_t> channels, std::string name = "");  // picks channels, in this order
+  Net& pad_channels(std::int64_t before, std::int64_t behind, std::string name = "");  // with zeros
   Net& dropout(double ratio = 0.5, std::string name = "");
   Net& lrn(const LrnOptions& options = {}, std::string name = "");
   Net& batch_norm(const BatchNormOptions& options = {}, std::string name = "");
   Net& add(graph::ValueId other, std::string name = "");
   Net& concat(std::vector<graph::ValueId> values, std::string name = "");  // channels of `values` alone
 
-  // The current value becomes the output, and its loss the model's: against the labels, or against `target`.
+  // The current value becomes the output, and its loss the model's: against the labels, or against `target`;
+  // auxiliary losses are added to it.
   Net& softmax_cross_entropy(std::string name = "loss");
   Net& mean_squared_error(graph::ValueId target, std::string name = "loss");
+  // Adds `weight` times the loss of the current value against the labels to what training minimises: a head
+  // beside the one that predicts. Call it before the model's own loss.
+  Net& auxiliary_softmax_cross_entropy(double weight, const std::string& name);
   // The current value becomes the output, without a loss.
   Net& output();
   Net& class_names(std::vector<std::string> names);
@@ -118,6 +126,8 @@ class Net {
 
  private:
   std::string named(std::string name, const std::string& stem);
+  // The current value, and the auxiliary losses with it, become what training minimises.
+  Net& set_loss(const std::string& name);
   Net& pool(const graph::LayerKind& kind, std::string name, const PoolOptions& options);
   // One entry a spatial dimension, `copies` times over.
   std::vector<std::int64_t> spread(const PerDimension& sizes, int copies = 1) const;
@@ -125,6 +135,7 @@ class Net {
   graph::GraphBuilder builder_;
   graph::ValueId current_ = 0;
   std::map<std::string, int> numbers_;
+  std::vector<graph::ValueId> auxiliary_losses_;
 };
 
 }  // namespace convoy::layers

@@ -54,6 +54,29 @@ TEST(Net, TrainsAutoencodersAgainstTheirInput) {
   EXPECT_EQ(graph->infer(2).values[static_cast<std::size_t>(graph->output())], (tensor::Shape{2, 12}));
 }
 
+TEST(Net, AddsAuxiliaryLossesToTheModels) {
+  Net net("heads", {12});
+  net.gemm(6);
+  const graph::ValueId trunk = net.value();
+  net.gemm(3).auxiliary_softmax_cross_entropy(0.5, "side").from(trunk);
+  net.gemm("scores", 3).softmax_cross_entropy();
+  const auto graph = std::move(net).build();
+  ASSERT_TRUE(graph.ok()) << graph.reason().text;
+  EXPECT_NE(graph->str().find("side_weighted = Scale{factor=0.5}(side)\n"), std::string::npos);
+  EXPECT_NE(graph->str().find("loss_total = Sum{}(loss, side_weighted)\noutput scores\nloss loss_total\n"),
+            std::string::npos)
+      << graph->str();
+}
+
+TEST(Net, PadsAndPicksChannels) {
+  Net net("channels", {3, 4, 4});
+  net.pad_channels(1, 2).gather({0, 5, 1}).scale(2).output();
+  EXPECT_EQ(net.sample_shape(), (tensor::Shape{3, 4, 4}));
+  const auto graph = std::move(net).build();
+  ASSERT_TRUE(graph.ok()) << graph.reason().text;
+  EXPECT_EQ(graph->infer(2).values[1], (tensor::Shape{2, 6, 4, 4}));
+}
+
 TEST(Net, ReportsTheFirstMistakeAndStaysHarmless) {
   Net net("wrong", {1, 4, 4});
   net.conv("c", {.output_channels = 2, .kernel = 5}).relu().max_pool().flatten().gemm(0).add(net.value());

@@ -71,6 +71,17 @@ TEST(Values, OfGemmConcatAndBroadcasts) {
             (Reals{1, 2, 3, 4, 5, 6}));
 }
 
+TEST(Values, OfLayersThatMoveOrScale) {
+  EXPECT_EQ(run(kScale, {{"factor", -0.5}}, {{1, 3}}, {{2, 0, -4}}), (Reals{-1, 0, 2}));
+  EXPECT_EQ(run(kScale, {{"factor", 0.5}}, {{}}, {{3}}), (Reals{1.5}));
+  EXPECT_EQ(run(kPad, {{"pads", Ints{0, 1, 0, 0, 0, 2}}, {"value", 9.0}}, {{1, 1, 2}}, {{1, 2}}),
+            (Reals{9, 9, 9, 9, 1, 2, 9, 9}));
+  EXPECT_EQ(run(kPad, {{"pads", Ints{0, -1, 0, 1}}}, {{2, 2}}, {{1, 2, 3, 4}}), (Reals{2, 0, 4, 0}));
+  EXPECT_EQ(run(kGather, {{"indices", Ints{2, 0, -1}}}, {{1, 3, 2}}, {{1, 2, 3, 4, 5, 6}}),
+            (Reals{5, 6, 1, 2, 5, 6}));
+  EXPECT_EQ(run(kRadialBasis, {{"centres", Ints{1, -1, 0, 2}}}, {{1, 2}}, {{3, 1}}), (Reals{-8, -10}));
+}
+
 TEST(Values, OfSoftmaxes) {
   const double sum = 1 + std::exp(1.0) + std::exp(2.0);
   const Reals wanted = {1 / sum, std::exp(1.0) / sum, std::exp(2.0) / sum};
@@ -388,9 +399,26 @@ std::vector<Refusal> other_refusals() {
   };
 }
 
+std::vector<Refusal> moving_refusals() {
+  return {
+      {&kScale, {{"factor", NAN}}, {{2, 3}}, "a number is wanted"},
+      {&kPad, {{"pads", Ints{0, 1}}}, {{2, 3}}, "pads has 2 entries; 4 are wanted"},
+      {&kPad, {{"pads", Ints{1, 0, 0, 0}}}, {{2, 3}}, "the batch cannot be padded"},
+      {&kPad, {{"pads", Ints{0, -2, 0, -1}}}, {{2, 3}}, "nothing is left of dimension 1"},
+      {&kPad, {{"pads", Ints{0, -4, 0, 9}}}, {{2, 3}}, "pads of dimension 1 are too large"},
+      {&kPad, {{"pads", Ints{0, 0, 0, 0}}, {"mode", std::string("edge")}}, {{2, 3}}, "mode is \"edge\""},
+      {&kGather, {{"indices", Ints{}}}, {{2, 3}}, "indices is empty"},
+      {&kGather, {{"indices", Ints{3}}}, {{2, 3}}, "index 3 is outside the 3 of dimension 1"},
+      {&kGather, {{"indices", Ints{0}}, {"axis", integer(0)}}, {{2, 3}}, "axis 0 is the batch"},
+      {&kRadialBasis, {{"centres", Ints{1, 2}}}, {{2, 3}}, "a multiple of the 3 features is wanted"},
+      {&kRadialBasis, {{"centres", Ints{}}}, {{2, 3}}, "centres has 0 numbers"},
+      {&kRadialBasis, {{"centres", Ints{1, 1}}}, {{2, 2, 1}}, "{N, features} is wanted"},
+  };
+}
+
 TEST(Refusals, NameWhatIsWrong) {
   std::vector<Refusal> all = size_refusals();
-  for (auto more : {convolution_and_pool_refusals(), other_refusals()})
+  for (auto more : {convolution_and_pool_refusals(), moving_refusals(), other_refusals()})
     all.insert(all.end(), more.begin(), more.end());
   for (const Refusal& refusal : all) {
     const auto attributes = graph::complete(refusal.attributes, refusal.kind->attributes);

@@ -22,6 +22,7 @@ Catalog cpu_catalog() {
                   cpu::max_pool_entry(),
                   cpu::max_pool_innermost_entry(),
                   cpu::mean_squared_error_entry(),
+                  cpu::pad_entry(),
                   cpu::relu_entry(),
                   cpu::softmax_cross_entropy_loss_entry()};
   const Catalog sums = cpu::sum_entries();

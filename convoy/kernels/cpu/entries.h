@@ -22,6 +22,7 @@ KernelEntry gemm_backward_weights_entry();
 KernelEntry max_pool_innermost_entry();
 KernelEntry max_pool_entry();
 KernelEntry mean_squared_error_entry();
+KernelEntry pad_entry();
 KernelEntry relu_entry();
 KernelEntry softmax_cross_entropy_loss_entry();
 std::vector<KernelEntry> sum_entries();  // of Add and Sum
