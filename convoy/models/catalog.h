@@ -1,4 +1,4 @@
-// The models that Convoy can build by name: one file each, one line each in catalog.cc.
+// The models that Convoy can build by name: one file a family, one line a model in catalog.cc.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,8 @@ struct ModelRequest {
   tensor::Shape input_shape = {};             // of one sample, {C, H, W}
   std::int64_t classes = 0;                   // outputs of the last layer
   double width = 1;                           // factor on the channels and features of hidden layers
+  std::int64_t depth = 0;                     // layers with weights, where ModelKind::depth says so
+  bool zero_gamma = false;                    // the last batch norm of a residual block starts at scale 0
   std::vector<std::string> class_names = {};  // empty: none; else `classes` of them
 };
 
@@ -27,13 +29,17 @@ struct ModelKind {
   std::int64_t default_classes = 0;
   // `request` is complete: no defaults are left in it.
   base::Result<graph::Graph> (*build)(const ModelRequest& request);
+  std::int64_t depth = 0;      // of the name, or the default where it is free; 0: the model has one form
+  bool is_depth_free = false;  // a request may ask for another
+  bool is_residual = false;    // zero_gamma means something
 };
 
 // All of them, by ascending name.
 std::span<const ModelKind> catalog();
 
 // The graph of the model, or why there is none: an unknown name (the known ones are listed), a width that
-// is not positive, names that do not match the classes, an input that is too small for the model.
+// is not positive, a depth that the name does not allow, names that do not match the classes, an input that
+// is too small for the model.
 base::Result<graph::Graph> build_model(std::string_view name, const ModelRequest& request = {});
 
 }  // namespace convoy::models

@@ -7,13 +7,8 @@
 namespace convoy::models {
 
 base::Result<graph::Graph> build_lenet5(const ModelRequest& request) {
-  if (request.input_shape.rank() != 3)
-    return base::Reason{
-        base::str("model lenet5: the input ", request.input_shape.str(), " is not {C, H, W}")};
-  for (int d = 1; d <= 2; ++d)  // 12 pixels: 6 after pool1, 2 after conv2, 1 after pool2
-    if (request.input_shape[d] < 12)
-      return base::Reason{base::str("model lenet5: the input ", request.input_shape.str(),
-                                    " is too small; at least 12x12 pixels are wanted")};
+  constexpr std::int64_t kLeast = 12;  // 6 after pool1, 2 after conv2, 1 after pool2
+  if (const auto verdict = check_image("lenet5", request, kLeast); !verdict) return verdict.reason();
   layers::Net net("lenet5", request.input_shape);
   net.conv("conv1", {.output_channels = scaled(request, 6), .kernel = 5, .pad = 2}).relu().max_pool();
   net.conv("conv2", {.output_channels = scaled(request, 16), .kernel = 5}).relu().max_pool();
