@@ -1,8 +1,9 @@
-// Any bytes as the small grammars inside settings: augmentation and schedule. What is accepted prints a text
-// that gives the same value, and can be used.
+// Any bytes as the small grammars inside settings: augmentation, schedule, shape of a sample. What is
+// accepted prints a text that gives the same value, and can be used.
 #include "convoy/base/rng.h"
 #include "convoy/data/augment.h"
 #include "convoy/optim/schedule.h"
+#include "convoy/run/assemble.h"
 #include "fuzz/fuzz_input.h"
 
 namespace {
@@ -35,11 +36,19 @@ void check_schedule(std::string_view text) {
   }
 }
 
+void check_sample_shape(std::string_view text) {
+  const auto shape = convoy::run::parse_sample_shape(text);
+  if (!shape) return;
+  const auto back = convoy::run::parse_sample_shape(shape->str());
+  CONVOY_CHECK(back.ok() && *back == *shape, shape->str());
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text = convoy::fuzz::as_text(data, size);
   check_augmentation(text);
   check_schedule(text);
+  check_sample_shape(text);
   return 0;
 }

@@ -7,6 +7,7 @@
 #include "convoy/base/check.h"
 #include "convoy/base/error.h"
 #include "convoy/models/catalog.h"
+#include "convoy/run/assemble.h"
 #include "convoy/run/config.h"
 #include "convoy/run/nearest.h"
 
@@ -25,8 +26,8 @@ int run_inspect(const CommandLine& line, Session& session) {
   std::map<std::string, std::string> settings = line.settings;
   if (!line.arguments.empty() && !settings.emplace("model", line.arguments[0]).second)
     throw base::UsageError("the model is given twice: as an argument and with --model");
-  const run::ResolvedConfig resolved =
-      run::resolve_config(line.text("config", ""), settings, session.environment);
+  run::ResolvedConfig resolved = run::resolve_config(line.text("config", ""), settings, session.environment);
+  run::take_own_shape(resolved);
   const run::InspectReport report = run::inspect(resolved.config);
   if (line.has("json"))
     session.out << inspection_json(report).dump(2);
@@ -38,7 +39,9 @@ int run_inspect(const CommandLine& line, Session& session) {
 // The models, for --help; the table of commands keeps the text.
 std::string_view example() {
   static const std::string kText = [] {
-    std::string text = "  convoy inspect lenet5 --batch 128 --optimizer adam\n\nmodels:\n";
+    std::string text =
+        "  convoy inspect lenet5 --batch 128 --optimizer adam\n"
+        "  convoy inspect resnet50 --width 0.5 --input 3x64x64 --classes 10\n\nmodels:\n";
     for (const models::ModelKind& kind : models::catalog())
       text += base::str("  ", kind.name, ": ", kind.description, "\n");
     return text;
@@ -55,7 +58,7 @@ Command inspect_command() {
       {"config", "FILE", "read settings from a TOML file"},
   };
   static constexpr std::string_view kSettings[] = {
-      "model",  "data",    "batch",          "optimizer",       "threads",
+      "model.", "data",    "batch",          "optimizer",       "threads",
       "layout", "kernels", "conv_algorithm", "workspace_limit", "error_limit",
       "tune",   "fuse",    "share_memory"};
   return {.name = "inspect",

@@ -185,7 +185,9 @@ int run_tune(const CommandLine& line, Session& session) {
   std::map<std::string, std::string> settings = line.settings;
   if (!line.arguments.empty() && !settings.emplace("model", line.arguments[0]).second)
     throw base::UsageError("the model is given twice: as an argument and with --model");
-  run::RunConfig config = run::resolve_config(line.text("config", ""), settings, session.environment).config;
+  run::ResolvedConfig resolved = run::resolve_config(line.text("config", ""), settings, session.environment);
+  run::take_own_shape(resolved);
+  run::RunConfig& config = resolved.config;
   config.tune = line.has("force") ? "force" : "auto";
   const std::vector<benchkit::ConvLayer> layers = problems(line);
 
@@ -221,7 +223,7 @@ Command tune_command() {
       {"quiet", "", "no progress"},
   };
   static constexpr std::string_view kSettings[] = {
-      "model",   "data",           "batch",           "threads",    "layout",
+      "model.",  "data",           "batch",           "threads",    "layout",
       "kernels", "conv_algorithm", "workspace_limit", "error_limit"};
   return {.name = "tune",
           .summary = "time the convolution algorithms of a model and keep the times for its plans",

@@ -1,5 +1,6 @@
 #include "convoy/run/assemble.h"
 
+#include <charconv>
 #include <vector>
 
 #include "convoy/base/check.h"
@@ -61,13 +62,38 @@ optim::UpdateConfig update_config(const RunConfig& config) {
   return update;
 }
 
+void take_own_shape(ResolvedConfig& resolved) {
+  if (resolved.origins.at("data") == Origin::standard) resolved.config.data.clear();
+}
+
+base::Result<tensor::Shape> parse_sample_shape(std::string_view text) {
+  const auto refuse = [&](std::string_view expected) {
+    return base::Reason{base::str("must be ", expected, ", not '", text, "'")};
+  };
+  constexpr std::int64_t kMost = 1 << 24;
+  std::vector<std::int64_t> sizes;
+  const char* next = text.data();
+  const char* const end = next + text.size();
+  for (bool is_first = true; is_first || next != end; is_first = false) {
+    if (!is_first && *next++ != 'x') return refuse("sizes with x between them, such as 3x224x224");
+    const auto [stop, error] = std::from_chars(next, end, sizes.emplace_back());
+    if (error != std::errc() || stop == next) return refuse("sizes with x between them, such as 3x224x224");
+    if (sizes.back() < 1 || sizes.back() > kMost) return refuse(base::str("sizes of 1 to ", kMost));
+    next = stop;
+  }
+  if (sizes.size() > 5) return refuse("at most five sizes");
+  return tensor::Shape(std::move(sizes));
+}
+
 graph::Graph build_configured_model(const RunConfig& config) {
-  models::ModelRequest request;
+  models::ModelRequest request{.width = config.width, .depth = config.depth, .zero_gamma = config.zero_gamma};
   for (const data::DatasetKind& kind : data::dataset_catalog()) {
     if (kind.name != config.data) continue;
     request.input_shape = {kind.sample_shape[0], kind.sample_shape[1], kind.sample_shape[2]};
     request.classes = kind.classes;
   }
+  if (!config.input.empty()) request.input_shape = parse_sample_shape(config.input).value();
+  if (config.classes != 0) request.classes = config.classes;
   base::Result<graph::Graph> graph = models::build_model(config.model, request);
   if (graph) return std::move(graph).value();
   std::vector<std::string_view> names;

@@ -17,6 +17,11 @@ namespace convoy::run {
 struct RunConfig {
   // model and data
   std::string model = "lenet5";
+  double width = 1;          // factor on the hidden layers' channels and features
+  std::int64_t depth = 0;    // of models that have it free; 0: the model's own
+  std::string input;         // shape of a sample, such as 3x224x224; empty: the data set's
+  std::int64_t classes = 0;  // outputs of the last layer; 0: the data set's
+  bool zero_gamma = false;   // residual blocks start as the identity
   std::string data = "digits";
   std::string data_dir;
   bool offline = false;

@@ -64,6 +64,7 @@ TEST(Settings, AreUniqueDescribedAndAcceptTheirDefaults) {
 // Every setting holds what it is given, and no two settings share a member.
 TEST(Settings, ReachTheirOwnMember) {
   const std::map<std::string_view, std::string> samples = {{"model", "mlp"},
+                                                           {"input", "3x8x8"},
                                                            {"data", "mnist"},
                                                            {"strategy", "sync"},
                                                            {"augment", "flip"},
@@ -186,6 +187,11 @@ TEST(Flags, BadValuesAreRefused) {
       {"threads", {"-1", "4097"}},
       {"fuse", {"", "yes", "1"}},
       {"model", {""}},
+      {"width", {"0", "-1", "nan", "wide"}},
+      {"depth", {"-1", "20.5", "10001"}},
+      {"classes", {"-1", "ten"}},
+      {"input",
+       {"x", "3x", "x3", "3x0x8", "3X8X8", "3x-8x8", "3 x8x8", "1x1x1x1x1x1", "3x99999999", "+3x8x8"}},
       {"output", {"a\nb"}},
       {"resume", {""}},
       {"keep_last", {"0"}},

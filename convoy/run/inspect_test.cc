@@ -64,6 +64,48 @@ TEST(Inspect, TakesTheShapeOfTheData) {
   EXPECT_EQ(inspect(config).input_shape, "1x28x28");
 }
 
+TEST(Inspect, TakesWidthDepthInputAndClasses) {
+  RunConfig config = lenet(2);
+  config.model = "cifar-resnet";
+  config.data = "mnist";
+  config.width = 0.5;
+  config.depth = 14;
+  config.input = "3x20x24";
+  config.classes = 4;
+  config.layout = "plain";
+  const InspectReport report = inspect(config);
+  EXPECT_EQ(report.model, "cifar-resnet14");
+  EXPECT_EQ(report.input_shape, "3x20x24");
+  // conv1; then 5, 4 and 4 convolutions within the stages, and one into each wider one; batch norm; dense.
+  const std::int64_t filters = 9 * (3 * 8 + 4 * 8 * 8 + 8 * 16 + 3 * 16 * 16 + 16 * 32 + 3 * 32 * 32),
+                     norms = 2 * (5 * 8 + 4 * 16 + 4 * 32);
+  EXPECT_EQ(report.parameters, filters + norms + 33 * 4);
+}
+
+TEST(Inspect, HasTheModelsOwnShapeWhereNobodyChoseData) {
+  ResolvedConfig resolved = resolve_config("", {{"model", "cifar-resnet20"}}, {});
+  take_own_shape(resolved);
+  resolved.config.tune = "off";
+  resolved.config.layout = "plain";
+  EXPECT_EQ(inspect(resolved.config).input_shape, "3x32x32");
+  resolved = resolve_config("", {{"model", "cifar-resnet20"}, {"data", "digits"}}, {});
+  take_own_shape(resolved);
+  EXPECT_EQ(resolved.config.data, "digits");
+}
+
+// The nets that the survey quotes, and the paths around and out of the usual chain.
+TEST(Inspect, CountsLargeNets) {
+  RunConfig config = lenet(1);
+  config.data.clear();
+  config.layout = "plain";
+  config.model = "alexnet";
+  EXPECT_EQ(inspect(config).macs, 724'406'816);
+  config.model = "googlenet-aux";
+  const InspectReport report = inspect(config);
+  EXPECT_EQ(report.parameters, 13'378'280);
+  EXPECT_EQ(report.layers.back().name, "loss_total");
+}
+
 std::string refusal(const RunConfig& config) {
   try {
     inspect(config);
@@ -78,6 +120,9 @@ TEST(Inspect, RefusesWhatDoesNotExist) {
   RunConfig config = lenet(2);
   config.model = "lenet6";
   EXPECT_NE(refusal(config).find("did you mean 'lenet5'?"), std::string::npos) << refusal(config);
+  config.model = "resnet50";
+  config.depth = 20;
+  EXPECT_EQ(refusal(config), "model resnet50: the name says depth 50, not 20");
   config = lenet(2);
   config.kernels = "conv1=warp";
   EXPECT_NE(refusal(config).find("warp"), std::string::npos) << refusal(config);

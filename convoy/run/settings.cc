@@ -12,6 +12,7 @@
 #include "convoy/kernels/kernel.h"
 #include "convoy/optim/schedule.h"
 #include "convoy/optim/update_rule.h"
+#include "convoy/run/assemble.h"
 #include "convoy/run/config.h"
 #include "convoy/run/nearest.h"
 #include "convoy/train/strategy.h"
@@ -125,6 +126,12 @@ base::Verdict check_augment(std::string_view text) {
   return parsed ? base::Verdict() : base::Verdict(parsed.reason());
 }
 
+base::Verdict check_input(std::string_view text) {
+  if (text.empty()) return {};
+  const auto parsed = parse_sample_shape(text);
+  return parsed ? base::Verdict() : base::Verdict(parsed.reason());
+}
+
 base::Verdict check_schedule(std::string_view text) {
   const auto parsed = optim::Schedule::parse(text, 1);
   return parsed ? base::Verdict() : base::Verdict(parsed.reason());
@@ -218,6 +225,11 @@ using C = RunConfig;
 // clang-format off
 constexpr Setting kSettings[] = {
     text<&C::model, not_empty>("model", "model", "model to train; 'convoy inspect --help' lists them"),
+    real<&C::width, Range::positive>("model", "width", "factor on the channels and features of hidden layers"),
+    integer<&C::depth, 0, 10'000>("model", "depth", "layers, for models that take any: cifar-resnet, mlp; 0: the model's own"),
+    text<&C::input, check_input>("model", "input", "shape of a sample, such as 3x224x224; empty: that of the data set"),
+    integer<&C::classes, 0, 1 << 24>("model", "classes", "outputs of the last layer; 0: as many as the data set has"),
+    boolean<&C::zero_gamma>("model", "zero_gamma", "start the last batch norm of each residual block at scale 0"),
 
     text<&C::data, not_empty>("data", "data", "data set: digits (generated), mnist, cifar10"),
     text<&C::data_dir>("data", "data_dir", "directory that holds mnist/, cifar10/; empty: the cache, then a download"),
