@@ -1,0 +1,166 @@
+// Every model of the catalog, small, through the whole house: planned, lowered, proved, run and updated; and
+// what auxiliary heads must keep: the gradient of the weighted sum, prediction without them, checkpoints,
+// resumption.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "convoy/base/stop.h"
+#include "convoy/benchkit/step_bench.h"
+#include "convoy/exec/graph_objective.h"
+#include "convoy/io/file.h"
+#include "convoy/io/temporary_directory.h"
+#include "convoy/layers/net.h"
+#include "convoy/models/catalog.h"
+#include "convoy/optim/arena_sinks.h"
+#include "convoy/optim/gradient_check.h"
+#include "convoy/plan/resolve.h"
+#include "convoy/run/model_file.h"
+#include "convoy/run/training.h"
+
+namespace convoy {
+namespace {
+
+// The smallest image that the model takes, or a little more, and about a sixteenth of its channels.
+run::RunConfig small(const models::ModelKind& kind) {
+  const std::string name(kind.name);
+  const bool is_photo = kind.default_input[1] == 224;
+  run::RunConfig config;
+  config.model = name;
+  config.data.clear();
+  config.batch = 4;
+  config.threads = 1;
+  config.tune = "off";
+  config.layout = "plain";  // one family to plan
+  config.learning_rate = 0.01;
+  config.width = name == "lenet5-paper" ? 1 : is_photo ? 0.0625 : 0.25;
+  if (is_photo) config.input = name.starts_with("resnet") || name.starts_with("vgg") ? "3x32x32" : "3x79x79";
+  config.classes = name == "lenet5-paper" ? 10 : 3;
+  return config;
+}
+
+class ModelTraining : public testing::TestWithParam<const models::ModelKind*> {};
+
+TEST_P(ModelTraining, LowersTheLossOfOneBatch) {
+  const auto bench = benchkit::make_step_bench({.run = small(*GetParam()), .threads = 1});
+  const double before = bench->measure(0).last_loss;
+  double after = before;
+  for (int window = 0; window < 10; ++window) after = bench->measure(0).last_loss;
+  EXPECT_TRUE(std::isfinite(after)) << after;
+  EXPECT_LT(after, before);
+}
+
+std::vector<const models::ModelKind*> kinds() {
+  std::vector<const models::ModelKind*> all;
+  for (const models::ModelKind& kind : models::catalog()) all.push_back(&kind);
+  return all;
+}
+
+std::string test_name(const testing::TestParamInfo<const models::ModelKind*>& info) {
+  std::string name(info.param->name);
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Catalog, ModelTraining, testing::ValuesIn(kinds()), test_name);
+
+// ---- Auxiliary heads
+
+// A trunk, a head beside it whose loss counts `weight` times, and the head that predicts.
+graph::Graph two_headed(double weight, const tensor::Shape& input = {1, 28, 28}) {
+  layers::Net net("two-headed", input);
+  net.conv("trunk", {.output_channels = 4, .kernel = 5, .stride = 2}).tanh();
+  const graph::ValueId trunk = net.value();
+  net.average_pool().flatten("side_flatten").gemm("side_scores", 10);
+  net.auxiliary_softmax_cross_entropy(weight, "side_loss").from(trunk);
+  net.flatten("main_flatten").gemm("scores", 10).softmax_cross_entropy();
+  return std::move(net).build().value();
+}
+
+// An objective over float64 arrays with random contents.
+struct Evaluator {
+  explicit Evaluator(const graph::Graph& graph) {
+    const auto type = tensor::DType::f64;
+    const auto resolution = plan::resolve(graph, {}, {.batch = 3, .type = type}, {}, kernels::catalog());
+    objective =
+        exec::make_graph_objective(graph, resolution.value().plan, {.type = type}, kernels::catalog());
+    parameters = tensor::Tensor(type, {objective->layout().parameter_extent});
+    inputs = tensor::Tensor(type, {3, 1, 9, 9});
+    parameters.fill_zero();
+    base::RandomStream random(5, base::Purpose::test, 0, 0);
+    for (tensor::Tensor* array : {&parameters, &inputs})
+      for (double& value : array->as<double>()) value = 0.5 * random.normal();
+    batch = {.inputs = std::as_const(inputs).view(), .labels = labels, .size = 3, .global_size = 3};
+  }
+
+  double loss() {
+    const auto source = optim::make_arena_source(
+        {objective->layout(), std::as_const(parameters).view(), tensor::ConstView(), nullptr});
+    return objective->evaluate(*source, batch, {}, {}, optim::Mode::loss).loss;
+  }
+
+  std::unique_ptr<exec::GraphObjective> objective;
+  tensor::Tensor parameters, inputs;
+  std::vector<std::int32_t> labels = {1, 0, 7};
+  tensor::Batch batch;
+};
+
+TEST(AuxiliaryHead, AddsItsWeightedLossAndItsGradient) {
+  Evaluator none(two_headed(0, {1, 9, 9})), some(two_headed(0.3, {1, 9, 9})), whole(two_headed(1, {1, 9, 9}));
+  EXPECT_GT(whole.loss(), none.loss());
+  EXPECT_NEAR(some.loss(), none.loss() + 0.3 * (whole.loss() - none.loss()), 1e-13);
+  const optim::GradientCheck check = optim::check_gradient(
+      *some.objective, some.batch, {}, {.parameters = some.parameters.view(), .state = {}});
+  EXPECT_TRUE(check.ok()) << check.worst;
+}
+
+TEST(AuxiliaryHead, IsNotComputedInPrediction) {
+  Evaluator evaluator(two_headed(0.3, {1, 9, 9}));
+  const auto computes = [&](plan::StepConfig::Mode mode, std::string_view layer) {
+    for (const plan::Step& step : evaluator.objective->program(mode, 3).steps)
+      if (step.kind == plan::StepKind::compute && step.label.starts_with(layer)) return true;
+    return false;
+  };
+  EXPECT_TRUE(computes(plan::StepConfig::Mode::gradient, "side_scores"));
+  EXPECT_TRUE(computes(plan::StepConfig::Mode::predict, "scores"));
+  EXPECT_FALSE(computes(plan::StepConfig::Mode::predict, "side_"));
+}
+
+run::ResolvedConfig digits_run(const std::string& output, std::int64_t steps) {
+  run::RunConfig config;
+  config.train_size = 640;
+  config.test_size = 200;
+  config.steps = steps;
+  config.threads = 1;
+  config.tune = "off";
+  config.output = output;
+  return {.config = config, .origins = {}};
+}
+
+run::TrainResult train_two_headed(const run::ResolvedConfig& config, std::int64_t stop_after = 0) {
+  base::StopToken stop;
+  const auto watch = [&](const train::StepReport& step) {
+    if (step.step == stop_after) stop.request_stop(2);
+  };
+  return run::train(two_headed(0.3), config, {.on_step = watch}, stop);
+}
+
+TEST(AuxiliaryHead, IsTrainedKeptAndResumedWithTheSameBits) {
+  const io::TemporaryDirectory temporary;
+  const run::TrainResult whole = train_two_headed(digits_run(temporary.file("whole"), 30));
+  EXPECT_GT(whole.test_accuracy, 0.4);  // ten classes; guessing gives 0.1
+  run::ResolvedConfig config = digits_run(temporary.file("parts"), 30);
+  train_two_headed(config, 13);
+  config.config.resume = "auto";
+  const run::TrainResult parts = train_two_headed(config);
+  const auto weights = [](const run::TrainResult& result) {
+    return io::read_file(io::join_path(result.checkpoint, "weights.safetensors"));
+  };
+  EXPECT_EQ(weights(parts), weights(whole));
+  const auto model = run::open_model({.path = whole.checkpoint, .threads = 1});
+  EXPECT_EQ(model->evaluate(config.config, true).loss, whole.test_loss);
+}
+
+}  // namespace
+}  // namespace convoy
