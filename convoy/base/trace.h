@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace convoy::base {
@@ -10,10 +11,15 @@ namespace convoy::base {
 // One span. Times are seconds of the recorder's clock.
 struct TraceEvent {
   std::string name;
-  std::string category;  // kernel | convert | update | data | interpreter | checkpoint
+  // step, evaluate (one call of the objective), kernel, convert, update, data, interpreter, checkpoint,
+  // evaluation (a pass over a data set)
+  std::string category;
   double begin = 0;
   double end = 0;
   int track = 0;
+  std::vector<std::pair<std::string, std::string>> details = {};  // name and text, for people
+
+  double seconds() const { return end - begin; }
 };
 
 // Where spans go. Not thread-safe: one recorder a thread.
@@ -25,6 +31,12 @@ class TraceRecorder {
 
  private:
   std::vector<TraceEvent> events_;
+};
+
+// Spans of several tracks. Those of one track nest or follow each other.
+struct Timeline {
+  std::vector<std::string> tracks;  // names, by TraceEvent::track
+  std::vector<TraceEvent> events;   // in any order
 };
 
 }  // namespace convoy::base

@@ -11,6 +11,7 @@
 #include "convoy/base/threads.h"
 #include "convoy/data/synthetic_source.h"
 #include "convoy/exec/graph_objective.h"
+#include "convoy/exec/profile.h"
 #include "convoy/kernels/cost.h"
 #include "convoy/run/assemble.h"
 #include "convoy/run/initialise.h"
@@ -73,20 +74,9 @@ struct KindSeconds {
 KindSeconds by_kind(const plan::Program& program, const exec::StepTimes& times) {
   KindSeconds sums;
   for (std::size_t i = 0; i < times.seconds.size(); ++i) {
-    switch (program.steps[i].kind) {
-      case plan::StepKind::compute:
-      case plan::StepKind::fill:
-      case plan::StepKind::reduce_into:
-        sums.kernels += times.seconds[i];
-        break;
-      case plan::StepKind::convert:
-        sums.convert += times.seconds[i];
-        break;
-      case plan::StepKind::acquire:
-      case plan::StepKind::ready:
-      case plan::StepKind::mark:
-        break;
-    }
+    const exec::StepClass what = exec::classify(program.steps[i].kind);
+    if (what == exec::StepClass::kernel) sums.kernels += times.seconds[i];
+    if (what == exec::StepClass::convert) sums.convert += times.seconds[i];
   }
   return sums;
 }

@@ -103,15 +103,15 @@ class Executor::Impl {
       return;
     }
     times->seconds.resize(program_.steps.size(), 0.0);
-    const double begin = now();
-    double last = begin;
+    times->readings.resize(program_.steps.size() + 1);
+    std::vector<double>& readings = times->readings;
+    readings[0] = now();
     for (std::size_t i = 0; i < program_.steps.size(); ++i) {
       step(i, bindings);
-      const double end = now();
-      times->seconds[i] += end - last;
-      last = end;
+      readings[i + 1] = now();
+      times->seconds[i] += readings[i + 1] - readings[i];
     }
-    times->total += now() - begin;
+    times->total += readings.back() - readings.front();
     ++times->runs;
   }
 

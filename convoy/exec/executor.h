@@ -17,6 +17,7 @@ struct StepTimes {
   std::vector<double> seconds;  // by step
   double total = 0;             // of whole runs, the interpreter's own share included
   std::int64_t runs = 0;
+  std::vector<double> readings;  // of the steady clock in the last run: its begin, then each step's end
 };
 
 // What a run needs from outside. Pointers are to plain arrays of the Program's type and shapes.

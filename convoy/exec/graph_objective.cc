@@ -64,6 +64,7 @@ class Objective final : public GraphObjective {
     return prepared(mode, batch).executor.program();
   }
   const StepTimes& times(StepMode mode, std::int64_t batch) override { return prepared(mode, batch).times; }
+  void clock_runs(std::vector<ClockedRun>* runs) override { runs_ = runs; }
 
   Evaluation evaluate(optim::ParamSource& params, const tensor::Batch& batch, const base::StepKey& key,
                       const optim::Sinks& sinks, Mode mode) override {
@@ -75,7 +76,9 @@ class Objective final : public GraphObjective {
     bindings.state = sinks.state;
     bindings.context.key = key;
     bindings.context.global_batch = batch.global_size;
-    executor.run(bindings, config_.profile ? &prepared_program.times : nullptr);
+    const bool recorded = runs_ != nullptr && mode == Mode::gradient;
+    executor.run(bindings, config_.profile || recorded ? &prepared_program.times : nullptr);
+    if (recorded) runs_->push_back({&executor.program(), prepared_program.times.readings});
     Evaluation result{.samples = batch.size};
     if (executor.program().loss_slot >= 0) result.loss = executor.loss();
     read_output(executor.output(), batch, sinks.outputs, result);
@@ -135,6 +138,7 @@ class Objective final : public GraphObjective {
   tensor::ParamLayout layout_;
   std::int64_t output_count_;
   std::map<std::pair<StepMode, std::int64_t>, Prepared> programs_;
+  std::vector<ClockedRun>* runs_ = nullptr;
 };
 
 }  // namespace

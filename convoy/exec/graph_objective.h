@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "convoy/exec/executor.h"
 #include "convoy/graph/graph.h"
@@ -16,6 +17,12 @@ struct GraphObjectiveConfig {
   bool profile = false;                     // clock every step
 };
 
+// One evaluation, clocked step by step.
+struct ClockedRun {
+  const plan::Program* program = nullptr;  // valid as long as the objective
+  std::vector<double> readings;            // as in StepTimes
+};
+
 // Lowers the graph under the plan once a (mode, batch size) and runs the Programs. Every Program is proved by
 // plan::verify before its first run.
 class GraphObjective : public optim::Objective {
@@ -25,6 +32,9 @@ class GraphObjective : public optim::Objective {
   virtual const plan::Program& program(plan::StepConfig::Mode mode, std::int64_t batch) = 0;
   // Clocked steps of that Program so far; empty without `profile`.
   virtual const StepTimes& times(plan::StepConfig::Mode mode, std::int64_t batch) = 0;
+  // From now on clocks every evaluation of Mode::gradient and appends it to `runs`, which must outlive that;
+  // null: stops. An evaluation that is not clocked pays nothing.
+  virtual void clock_runs(std::vector<ClockedRun>* runs) = 0;
 };
 
 // `graph` and `plan` are copied; `catalog` must outlive the objective.

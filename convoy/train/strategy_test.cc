@@ -359,7 +359,7 @@ TEST_P(EveryStrategy, ObserverAndTraceSeeEveryStep) {
                          [&](const base::TraceEvent& event) { return event.category == category; });
   };
   EXPECT_EQ(count("data"), 20);
-  EXPECT_EQ(count("kernel"), 20);
+  EXPECT_EQ(count("evaluate"), 20);
   EXPECT_EQ(count("update"), 20);
   EXPECT_EQ(count("checkpoint"), 4);
 }

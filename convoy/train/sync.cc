@@ -92,7 +92,7 @@ class Run {
   }
 
   optim::Evaluation evaluate(std::int64_t t, const tensor::Batch& batch) {
-    const Span span(with_, "evaluate", "kernel");
+    const Span span(with_, "evaluate", "evaluate");
     return with_.objective.evaluate(
         with_.store.source(), batch, {.seed = config_.seed, .step = t, .first_sample = 0},
         {.gradients = &updater_->sink(), .state = &with_.store.state_sink(), .outputs = {}},
