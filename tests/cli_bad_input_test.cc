@@ -118,6 +118,8 @@ TEST_F(BadInput, UnknownNamesAndImpossibleValues) {
       {"train --seed -1", "at least 0"},
       {"train --threads 5000", "at most 4096"},
       {"train --keep-last 0", "at least 1"},
+      {"train --profile --profile-steps 0", "at least 1"},
+      {"train --profile-steps 1001", "at most 1000"},
       {"train --train-size 9999999999", "4294967296"},
       {"train --resume auto", "--output"},
       {"eval", "CHECKPOINT"},

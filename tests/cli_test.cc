@@ -332,6 +332,38 @@ TEST_F(Cli, StopsAfterTheStepsAskedFor) {
   EXPECT_EQ(testing::step_of(testing::checkpoints_of(path("run")).back()), 13);
 }
 
+TEST_F(Cli, ProfilesAWindowOfSteps) {
+  const ChildResult result =
+      convoy(std::string("train --json --quiet --output run --profile --profile-steps 4 ") + kTiny);
+  const io::Json json = json_of(result);
+  double sum = 0, share = 0;
+  for (const io::Json& row : io::require_array(json, "profile", "stdout")) {
+    sum += number(row, "seconds");
+    share += number(row, "share");
+  }
+  const io::Json& summary = io::require_object(json, "profile_summary", "stdout");
+  EXPECT_EQ(integer(summary, "first_step"), 6) << "a warm-up of half the ten steps";
+  EXPECT_EQ(integer(summary, "steps"), 4);
+  EXPECT_NEAR(sum / number(summary, "step_seconds"), number(summary, "explained_share"), 1e-9);
+  EXPECT_NEAR(share, number(summary, "explained_share"), 1e-9);
+  EXPECT_PRED2(contains, result.err, "data wait");
+  EXPECT_PRED2(contains, result.err, "% of the step\n");
+  EXPECT_EQ(io::require_string(json, "trace", "stdout"), "run/trace/step-000000006.json");
+  EXPECT_EQ(entries("run/trace"), std::set<std::string>{"step-000000006.json"});
+  const io::Json trace = io::read_json(path("run/trace/step-000000006.json"));
+  std::set<std::string> categories;
+  for (const io::Json& event : io::require_array(trace, "traceEvents", "trace"))
+    if (const io::Json* category = event.find("cat")) categories.insert(category->as_string());
+  for (const char* category : {"step", "data", "evaluate", "update", "kernel", "checkpoint", "evaluation"})
+    EXPECT_EQ(categories.count(category), 1u) << category;
+}
+
+TEST_F(Cli, WithoutAProfileThereIsNone) {
+  const io::Json json = json_of(convoy(std::string("train --json --quiet --output run ") + kTiny));
+  EXPECT_EQ(json.find("profile"), nullptr);
+  EXPECT_FALSE(fs::exists(path("run/trace")));
+}
+
 TEST_F(Cli, RestartsItselfToSpinLess) {
   testing::ChildSetup setup = testing::convoy_setup(
       directory_.path(),

@@ -4,6 +4,7 @@
 
 #include "convoy/app/commands.h"
 #include "convoy/app/inspect_text.h"
+#include "convoy/app/profile_text.h"
 #include "convoy/app/run_report.h"
 #include "convoy/app/signals.h"
 #include "convoy/app/train_view.h"
@@ -21,18 +22,32 @@ bool is_interrupted(const run::TrainResult& result) {
 }
 
 // A run that was stopped within its first epoch has seen no test image.
-io::Json result_json(const run::TrainResult& result) {
-  return io::Json::object({{"test_accuracy", result.tested ? io::Json(result.test_accuracy) : io::Json()},
-                           {"test_loss", result.tested ? io::Json(result.test_loss) : io::Json()},
-                           {"epochs", result.epochs},
-                           {"steps", result.outcome.steps},
-                           {"seconds", result.seconds},
-                           {"images_per_second", result.images_per_second},
-                           {"data_wait_seconds", result.data_wait_seconds},
-                           {"peak_memory_bytes", result.peak_memory_bytes},
-                           {"run_directory", result.run_directory},
-                           {"checkpoint", result.checkpoint},
-                           {"interrupted", is_interrupted(result)}});
+io::Json result_json(const run::TrainResult& result, const std::string& trace_path) {
+  io::Json json =
+      io::Json::object({{"test_accuracy", result.tested ? io::Json(result.test_accuracy) : io::Json()},
+                        {"test_loss", result.tested ? io::Json(result.test_loss) : io::Json()},
+                        {"epochs", result.epochs},
+                        {"steps", result.outcome.steps},
+                        {"seconds", result.seconds},
+                        {"images_per_second", result.images_per_second},
+                        {"data_wait_seconds", result.data_wait_seconds},
+                        {"peak_memory_bytes", result.peak_memory_bytes},
+                        {"run_directory", result.run_directory},
+                        {"checkpoint", result.checkpoint},
+                        {"interrupted", is_interrupted(result)}});
+  if (result.profile)
+    json.set("profile", profile_rows_json(*result.profile))
+        .set("profile_summary", profile_summary_json(*result.profile))
+        .set("trace", trace_path.empty() ? io::Json() : io::Json(trace_path));
+  return json;
+}
+
+// The table for people, and the trace file's path.
+std::string show_profile(const run::Prelude& prelude, const run::ProfileReport& profile, Session& session) {
+  const std::string path = write_profile_trace(prelude, profile);
+  session.err << profile_text(profile);
+  if (!path.empty()) session.err << "trace: " << path << " (open it at https://ui.perfetto.dev)\n";
+  return path;
 }
 
 void print_result(const run::TrainResult& result, const std::string& report_path, Session& session) {
@@ -81,8 +96,10 @@ int run_train(const CommandLine& line, Session& session) {
     prelude = view.prelude();
   }
   const std::string report_path = write_run_report(prelude, result, resolved);
+  const std::string trace_path =
+      result.profile ? show_profile(prelude, *result.profile, session) : std::string();
   if (line.has("json"))
-    session.out << result_json(result).dump(2);
+    session.out << result_json(result, trace_path).dump(2);
   else
     print_result(result, report_path, session);
   return static_cast<int>(is_interrupted(result) ? base::ExitCode::interrupted : base::ExitCode::done);

@@ -63,6 +63,8 @@ struct RunConfig {
   bool replan = false;                // resume with a new plan instead of the checkpoint's
   std::int64_t checkpoint_every = 0;  // steps; 0: once an epoch
   std::int64_t keep_last = 3;         // checkpoints
+  bool profile = false;               // clock a window of steps
+  std::int64_t profile_steps = 20;    // of that window, after the warm-up
 };
 
 // Where a value came from, weakest first.

@@ -46,6 +46,8 @@ void append_or_restore(int descriptor, const std::string& path, const std::strin
 
 RunDirectory::RunDirectory(const std::string& path) : path_(path), lock_(prepare_and_lock(path)) {
   io::remove_abandoned_temporaries(path_);
+  if (const std::string traces = io::join_path(path_, "trace"); std::filesystem::is_directory(traces))
+    io::remove_abandoned_temporaries(traces);
 }
 
 std::string RunDirectory::checkpoints() const { return io::join_path(path_, "checkpoints"); }

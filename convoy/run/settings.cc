@@ -269,6 +269,8 @@ constexpr Setting kSettings[] = {
     boolean<&C::replan>("output", "replan", "resume with a new plan instead of the checkpoint's"),
     integer<&C::checkpoint_every, 0, kMany>("output", "checkpoint_every", "steps between checkpoints; 0: one an epoch"),
     integer<&C::keep_last, 1, 1'000'000>("output", "keep_last", "checkpoints to keep"),
+    boolean<&C::profile>("output", "profile", "clock some steps after the warm-up: a table by layer and direction, and a Chrome trace"),
+    integer<&C::profile_steps, 1, 1000>("output", "profile_steps", "steps that --profile clocks"),
 };
 // clang-format on
 

@@ -20,6 +20,7 @@
 #include "convoy/run/run_directory.h"
 #include "convoy/run/segment_codec.h"
 #include "convoy/run/tuning.h"
+#include "convoy/tune/probe.h"
 
 namespace convoy::run {
 namespace {
@@ -263,6 +264,9 @@ class Session final : public train::Checkpointer {
 
   void train() {
     const auto transports = comm::make_inproc_group(1);
+    if (config_.profile)
+      profiler_.emplace(config_, strategy_config_.first_step, strategy_config_.total_steps, *objective_,
+                        *clock_);
     train::Collaborators with{.objective = *objective_,
                               .store = *store_,
                               .rule = *rule_,
@@ -272,12 +276,14 @@ class Session final : public train::Checkpointer {
                               .stop = stop_,
                               .observer = {.on_step = [this](const auto& step) { on_step(step); },
                                            .on_epoch = [this](std::int64_t epoch) { on_epoch(epoch); }},
-                              .checkpointer = this};
+                              .checkpointer = this,
+                              .trace = profiler_ ? &profiler_->trace() : nullptr};
     begin_ = clock_->now();
     result_.outcome = strategy_->run(strategy_config_, with);
   }
 
   void on_step(const train::StepReport& step) {
+    const double begin = profiler_ ? clock_->now() : 0;
     sums_.add(step);
     total_.add(step);
     const std::int64_t every = std::max<std::int64_t>(1, prelude_.steps_per_epoch / kMetricsRowsPerEpoch);
@@ -287,9 +293,14 @@ class Session final : public train::Checkpointer {
                                                    {"loss", step.loss},
                                                    {"learning_rate", step.learning_rate}}));
     if (observer_.on_step) observer_.on_step(step);
+    if (profiler_) profiler_->on_step(step, begin);
   }
 
   void on_epoch(std::int64_t epoch) {
+    traced([&] { finish_epoch(epoch); });
+  }
+
+  void finish_epoch(std::int64_t epoch) {
     test_ = evaluate_test();
     EpochReport report{
         .epoch = epoch,
@@ -317,11 +328,27 @@ class Session final : public train::Checkpointer {
     return train::evaluate(*objective_, store_->source(), *test_batches_, graph_.labels() >= 0 ? classes : 0);
   }
 
+  // Calls what evaluates, as a span of the profile.
+  template <class Evaluation>
+  void traced(Evaluation&& evaluation) {
+    const double begin = clock_->now();
+    evaluation();
+    if (profiler_)
+      profiler_->trace().record(
+          {.name = "evaluation", .category = "evaluation", .begin = begin, .end = clock_->now()});
+  }
+
+  // The team's ceilings: those that the tuning cache has, or measured now.
+  machine::Machine probe() const {
+    const machine::Machine known = PlanningBasis(config_).costs(plan_.threads).machine;
+    return known.source == "measured" ? known : tune::probe_machine(plan_.threads);
+  }
+
   TrainResult finish() {
     // A run that was stopped, or that ends within an epoch, was last tested at older weights.
     const bool tested =
         tested_at_epoch_ >= 0 && (tested_at_epoch_ + 1) * prelude_.steps_per_epoch == result_.outcome.steps;
-    if (!tested && result_.outcome.end == train::Outcome::End::done) test_ = evaluate_test();
+    if (!tested && result_.outcome.end == train::Outcome::End::done) traced([&] { test_ = evaluate_test(); });
     result_.epochs = result_.outcome.steps / prelude_.steps_per_epoch;
     result_.tested = test_.samples > 0;
     result_.test_loss = test_.loss;
@@ -336,6 +363,7 @@ class Session final : public train::Checkpointer {
     result_.images_per_second = total_.seconds > 0 ? static_cast<double>(total_.samples) / total_.seconds : 0;
     result_.data_wait_seconds = batches_->wait_seconds();
     result_.peak_memory_bytes = base::peak_memory_bytes();
+    if (profiler_) result_.profile = profiler_->finish(probe());
     return std::move(result_);
   }
 
@@ -356,6 +384,7 @@ class Session final : public train::Checkpointer {
   std::unique_ptr<train::ParamStore> store_;
   std::unique_ptr<data::BatchSource> batches_, test_batches_;
   train::StrategyConfig strategy_config_;
+  std::optional<Profiler> profiler_;
   Prelude prelude_;
   EpochSums sums_, total_;
   train::EvalResult test_;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "convoy/graph/graph.h"
 #include "convoy/run/algorithms.h"
 #include "convoy/run/config.h"
+#include "convoy/run/profiling.h"
 #include "convoy/train/evaluate.h"
 #include "convoy/train/strategy.h"
 #include "convoy/tune/tuner.h"
@@ -62,13 +64,15 @@ struct TrainResult {
   double images_per_second = 0;
   double data_wait_seconds = 0;
   std::int64_t peak_memory_bytes = 0;
+  std::optional<ProfileReport> profile;  // where the config asks for one
 };
 
 // Trains `graph` as the config says: opens the data, resolves the plan (or takes the checkpoint's; for a new
 // one it times the convolutions that the tuning cache does not know, unless --tune is off), creates
 // and locks the run directory, writes config.toml, env.json, metrics.jsonl and checkpoints into it, trains,
-// and evaluates on the test split after every epoch. Ends early, with a checkpoint, when `stop` asks for it.
-// Throws base::Error as error.h lists; what is on disk is then the last good state.
+// and evaluates on the test split after every epoch. A profile is given back, not written. Ends early, with a
+// checkpoint, when `stop` asks for it. Throws base::Error as error.h lists; what is on disk is then the last
+// good state.
 TrainResult train(const graph::Graph& graph, const ResolvedConfig& config, const RunObserver& observer,
                   base::StopToken& stop);
 
