@@ -41,12 +41,19 @@ struct Signature {
   std::vector<ParamSpec> params;  // parameters and state, in the layer's own order
 };
 
-// Operations of one pass over a batch, counted from shapes alone. Sources: docs/algorithms.md.
+// Operations of one pass over a batch, counted from shapes alone, and the longest chain of them that depend
+// on each other. A multiply-accumulate is one operation, as every addition, comparison or exponential is. A
+// sum of n terms is a tree of ceil(lg n) levels; the products that are its leaves add no level. Formulas and
+// sources: docs/algorithms.md, "Layers".
 struct Work {
   std::int64_t macs = 0;           // multiply-accumulates, forward
-  std::int64_t macs_backward = 0;  // both backward passes together
+  std::int64_t macs_backward = 0;  // both backward passes together, half of it each
   std::int64_t other_flops = 0;    // forward, beyond the MACs: comparisons, additions, exponentials
-  std::int64_t depth = 0;  // longest dependent chain, forward (Ben-Nun and Hoefler 2019, table of W-D)
+  // Beyond the MACs, both backward passes together: the weights' where there are any, else the inputs'.
+  std::int64_t other_flops_backward = 0;
+  std::int64_t depth = 0;  // forward
+  std::int64_t depth_backward_data = 0;
+  std::int64_t depth_backward_weights = 0;
 };
 
 // The circumstances of one evaluation.

@@ -31,16 +31,13 @@ std::int64_t moved_bytes(const Problem& problem) {
 double pass_flops(const Problem& problem) {
   const graph::Work work =
       problem.kind->work(problem.attributes, problem.inputs, {problem.outputs, problem.params});
-  switch (problem.pass) {
-    case Pass::forward:
-      return 2.0 * static_cast<double>(work.macs) + static_cast<double>(work.other_flops);
-    case Pass::backward:
-      return 2.0 * static_cast<double>(work.macs_backward + work.other_flops);
-    case Pass::backward_data:
-    case Pass::backward_weights:
-      break;
-  }
-  return static_cast<double>(work.macs_backward + work.other_flops);
+  if (problem.pass == Pass::forward)
+    return 2.0 * static_cast<double>(work.macs) + static_cast<double>(work.other_flops);
+  // Half of the MACs belong to each of two separate passes.
+  const double macs_factor = problem.pass == Pass::backward ? 2 : 1;
+  const bool has_other = problem.pass != Pass::backward_data || problem.params.empty();
+  return macs_factor * static_cast<double>(work.macs_backward) +
+         (has_other ? static_cast<double>(work.other_flops_backward) : 0);
 }
 
 double roofline_seconds(const Problem& problem, const machine::Machine& machine, double efficiency) {

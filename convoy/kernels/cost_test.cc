@@ -14,9 +14,21 @@ TestCase gemm() {
 }
 
 TEST(Cost, CountsBytesAndOperations) {
-  const Problem problem = gemm().problem();
+  Problem problem = gemm().problem();
   EXPECT_EQ(moved_bytes(problem), 4 * (4 * 8 + 4 * 10 + 80 + 10));
   EXPECT_EQ(pass_flops(problem), 2 * 4 * 8 * 10 + 4 * 10);
+  problem.pass = Pass::backward_data;
+  EXPECT_EQ(pass_flops(problem), 2 * 4 * 8 * 10);
+  problem.pass = Pass::backward_weights;  // and the sum of the bias's gradient
+  EXPECT_EQ(pass_flops(problem), 2 * 4 * 8 * 10 + 4 * 10);
+}
+
+TEST(Cost, CountsBothBackwardPassesTogether) {
+  const TestCase norm = {.kind = &layers::kBatchNormalization, .attributes = {}, .inputs = {{4, 3, 2, 2}}};
+  Problem problem = norm.problem();
+  EXPECT_EQ(pass_flops(problem), 6 * 48);
+  problem.pass = Pass::backward;
+  EXPECT_EQ(pass_flops(problem), 9 * 48);
 }
 
 TEST(Cost, RooflineIsTheLargerOfComputeAndMemory) {

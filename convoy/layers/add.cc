@@ -6,11 +6,6 @@
 namespace convoy::layers {
 namespace {
 
-graph::Work work(const graph::Attributes&, std::span<const tensor::Shape>,
-                 const graph::Signature& signature) {
-  return elementwise_work(signature.outputs, 1, 1);
-}
-
 std::vector<graph::LayerSample> samples() {
   return {{"same shapes", {}, {{2, 3, 4, 4}, {2, 3, 4, 4}}},
           {"one a channel", {}, {{2, 3, 2, 4}, {2, 3, 1, 1}}},
@@ -25,7 +20,7 @@ const graph::LayerKind kAdd = {.op = "Add",
                                .min_inputs = 2,
                                .max_inputs = 2,
                                .infer = infer_broadcast,
-                               .work = work,
+                               .work = sum_work,
                                .forward = forward_sum,
                                .backward = backward_sum,
                                .samples = samples,

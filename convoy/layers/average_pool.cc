@@ -40,8 +40,11 @@ base::Result<graph::Signature> infer(const graph::Attributes& attributes,
 graph::Work work(const graph::Attributes& attributes, std::span<const tensor::Shape> inputs,
                  const graph::Signature& signature) {
   const Window window = resolve_window(attributes, inputs[0]).value();
-  return {.other_flops = signature.outputs[0].count() * window.kernel_count(),
-          .depth = window_depth(window) + 1};
+  const std::int64_t outputs = signature.outputs[0].count(), taps = outputs * window.kernel_count();
+  return {.other_flops = taps,
+          .other_flops_backward = taps + outputs,
+          .depth = window_depth(window) + 1,
+          .depth_backward_data = overlap_depth(window) + 1};
 }
 
 // Taps inside input and padding, for each output position.

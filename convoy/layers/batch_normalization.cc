@@ -68,8 +68,14 @@ graph::Work work(const graph::Attributes& attributes, std::span<const tensor::Sh
                  const graph::Signature&) {
   const std::int64_t group = attributes.integer("statistics_samples");
   const std::int64_t samples = group == 0 ? inputs[0][0] : std::min(group, inputs[0][0]);
-  // Mean: 1 an element; variance: 3; normalise: 2. Two dependent sums, then a short chain.
-  return elementwise_work(inputs, 6, 2 * ceil_log2(samples * inputs[0].count_from(2)) + 6);
+  const std::int64_t positions = inputs[0].count_from(2), tree = ceil_log2(samples * positions);
+  // An element: 1 for the mean, 3 for the variance, 2 to normalise. The chain: sum, divide; subtract, square,
+  // sum, divide; add epsilon, invert the root, scale; multiply, shift. Backward, with x^ made again: 2 for
+  // it, 1 and 2 for the sums of dy and dy x^, 4 for dx; the chain: subtract, multiply; multiply, sum, divide;
+  // multiply, subtract, multiply. The parameters' gradients sum over all samples.
+  graph::Work work = elementwise_work(inputs, 6, 2 * tree + 9, {.flops = 9, .depth = tree + 7});
+  work.depth_backward_weights = ceil_log2(inputs[0][0] * positions) + 3;
+  return work;
 }
 
 // One channel of one group of samples.

@@ -21,6 +21,19 @@ base::Result<tensor::Shape> broadcast_shape(std::span<const tensor::Shape> input
   return tensor::Shape(std::move(sizes));
 }
 
+ElementWork repetition_work(std::span<const tensor::Shape> inputs, const tensor::Shape& output) {
+  ElementWork work;
+  for (const tensor::Shape& input : inputs) {
+    if (input == output) continue;
+    std::int64_t depth = 0;
+    for (int d = 0; d < output.rank(); ++d)
+      if (input[d] == 1) depth += ceil_log2(output[d]);
+    work.flops += output.count();
+    work.depth = std::max(work.depth, depth);
+  }
+  return work;
+}
+
 std::vector<std::size_t> broadcast_indices(const tensor::Shape& input, const tensor::Shape& output) {
   std::vector<std::size_t> indices;
   indices.reserve(at(output.count()));
@@ -38,6 +51,16 @@ base::Result<graph::Signature> infer_broadcast(const graph::Attributes&,
   base::Result<tensor::Shape> shape = broadcast_shape(inputs);
   if (!shape) return shape.reason();
   return graph::Signature{.outputs = {std::move(shape).value()}, .params = {}};
+}
+
+graph::Work sum_work(const graph::Attributes&, std::span<const tensor::Shape> inputs,
+                     const graph::Signature& signature) {
+  const auto terms = static_cast<std::int64_t>(inputs.size());
+  const ElementWork repeated = repetition_work(inputs, signature.outputs[0]);
+  graph::Work work = elementwise_work(signature.outputs, terms - 1, ceil_log2(terms));
+  work.other_flops_backward = repeated.flops;
+  work.depth_backward_data = repeated.depth;
+  return work;
 }
 
 void forward_sum(const graph::ReferenceArgs& args) {

@@ -18,7 +18,13 @@ std::vector<std::size_t> broadcast_indices(const tensor::Shape& input, const ten
 base::Result<graph::Signature> infer_broadcast(const graph::Attributes&,
                                                std::span<const tensor::Shape> inputs);
 
+// Backward, what the gradients of repeated inputs are summed by: operations, and the depth of the deepest
+// tree.
+ElementWork repetition_work(std::span<const tensor::Shape> inputs, const tensor::Shape& output);
+
 // y = the sum of all inputs; the gradient of an input is summed over its repetitions.
+graph::Work sum_work(const graph::Attributes&, std::span<const tensor::Shape> inputs,
+                     const graph::Signature& signature);
 void forward_sum(const graph::ReferenceArgs& args);
 void backward_sum(const graph::ReferenceArgs& args);
 

@@ -180,10 +180,15 @@ std::string check_description(const LayerKind& kind, const LayerSample& sample) 
   if (larger.outputs[0].shape() != wanted) return "the output is not uniform in the batch";
   const graph::Work work = kind.work(layer.attributes, sample.inputs, layer.signature);
   const graph::Work more = kind.work(larger.attributes, twice.inputs, larger.signature);
-  if (work.macs < 0 || work.macs_backward < work.macs || work.other_flops < 0 || work.depth < 0)
+  if (work.macs < 0 || work.macs_backward < work.macs || work.other_flops < 0 ||
+      work.other_flops_backward < 0 || work.depth < 0 || work.depth_backward_data < 0 ||
+      work.depth_backward_weights < 0)
     return "work is negative";
   if (more.macs != 2 * work.macs || more.macs_backward != 2 * work.macs_backward ||
-      more.other_flops != 2 * work.other_flops || more.depth < work.depth)
+      more.other_flops != 2 * work.other_flops ||
+      more.other_flops_backward != 2 * work.other_flops_backward || more.depth < work.depth ||
+      more.depth_backward_data < work.depth_backward_data ||
+      more.depth_backward_weights < work.depth_backward_weights)
     return "work does not grow with the batch";
   return "";
 }

@@ -64,13 +64,23 @@ base::Result<graph::Signature> infer(const graph::Attributes& attributes,
   return signature;
 }
 
-graph::Work work(const graph::Attributes&, std::span<const tensor::Shape>,
+// Trees over input channels and taps forward, output channels and taps for the input, samples and output
+// positions for the weights and the bias.
+graph::Work work(const graph::Attributes& attributes, std::span<const tensor::Shape>,
                  const graph::Signature& signature) {
-  const tensor::Shape& weight = signature.params[0].shape;
-  const std::int64_t macs = signature.outputs[0].count() * weight.count_from(1);
-  graph::Work work{.macs = macs, .macs_backward = 2 * macs, .depth = ceil_log2(weight[1])};
-  for (int d = 2; d < weight.rank(); ++d) work.depth += ceil_log2(weight[d]);
-  if (signature.params.size() > 1) work.other_flops = signature.outputs[0].count();
+  const tensor::Shape &weight = signature.params[0].shape, &y = signature.outputs[0];
+  const std::int64_t macs = y.count() * weight.count_from(1);
+  graph::Work work{.macs = macs,
+                   .macs_backward = 2 * macs,
+                   .depth = ceil_log2(weight[1]),
+                   .depth_backward_data = ceil_log2(weight[0] / attributes.integer("group")),
+                   .depth_backward_weights = ceil_log2(y[0])};
+  for (int d = 2; d < weight.rank(); ++d) {
+    work.depth += ceil_log2(weight[d]);
+    work.depth_backward_data += ceil_log2(weight[d]);
+    work.depth_backward_weights += ceil_log2(y[d]);
+  }
+  if (signature.params.size() > 1) work.other_flops = work.other_flops_backward = y.count();
   return work;
 }
 

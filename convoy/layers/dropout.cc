@@ -27,7 +27,8 @@ base::Result<graph::Signature> infer(const graph::Attributes& attributes,
 }
 
 graph::Work work(const graph::Attributes&, std::span<const tensor::Shape> inputs, const graph::Signature&) {
-  return elementwise_work(inputs, 2, 2);  // the draws are not counted: they are no arithmetic of the net
+  return elementwise_work(inputs, 2, 2,
+                          {1, 1});  // the draws are not counted: they are no arithmetic of the net
 }
 
 void apply(const ReferenceArgs& args, std::span<const double> from, std::span<double> to) {

@@ -49,11 +49,16 @@ base::Result<graph::Signature> infer(const graph::Attributes& attributes,
 
 graph::Work work(const graph::Attributes&, std::span<const tensor::Shape> inputs,
                  const graph::Signature& signature) {
+  const tensor::Shape& y = signature.outputs[0];
   const std::int64_t macs = inputs[0][0] * signature.params[0].shape.count();
+  const std::int64_t bias = signature.params.size() > 1 ? y.count() : 0;
   return {.macs = macs,
           .macs_backward = 2 * macs,
-          .other_flops = signature.params.size() > 1 ? signature.outputs[0].count() : 0,
-          .depth = ceil_log2(inputs[0][1])};
+          .other_flops = bias,
+          .other_flops_backward = bias,
+          .depth = ceil_log2(inputs[0][1]),
+          .depth_backward_data = ceil_log2(y[1]),
+          .depth_backward_weights = ceil_log2(y[0])};
 }
 
 struct Sizes {

@@ -19,7 +19,10 @@ base::Result<graph::Signature> infer(const graph::Attributes&, std::span<const t
 }
 
 graph::Work work(const graph::Attributes&, std::span<const tensor::Shape> inputs, const graph::Signature&) {
-  return elementwise_work(inputs, 1, ceil_log2(inputs[0].count_from(2)) + 1);
+  graph::Work work = elementwise_work(inputs, 1, ceil_log2(inputs[0].count_from(2)) + 1);
+  work.other_flops_backward = inputs[0][0] * inputs[0][1];
+  work.depth_backward_data = 1;
+  return work;
 }
 
 void forward(const ReferenceArgs& args) {

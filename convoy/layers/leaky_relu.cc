@@ -11,7 +11,7 @@ using graph::ReferenceArgs;
 const graph::AttributeSpec kAttributes[] = {{"alpha", 0.01}};
 
 graph::Work work(const graph::Attributes&, std::span<const tensor::Shape> inputs, const graph::Signature&) {
-  return elementwise_work(inputs, 2, 2);
+  return elementwise_work(inputs, 2, 2, {2, 2});
 }
 
 void forward(const ReferenceArgs& args) {

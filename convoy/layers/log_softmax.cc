@@ -19,8 +19,12 @@ int axis_of(const ReferenceArgs& args) {
 graph::Work work(const graph::Attributes& attributes, std::span<const tensor::Shape> inputs,
                  const graph::Signature&) {
   const int axis = sample_axis(attributes.integer("axis"), inputs[0].rank()).value();
-  // Compare, subtract, exponential, add, subtract. Two trees along the axis.
-  return elementwise_work(inputs, 5, 2 * ceil_log2(inputs[0][axis]) + 3);
+  const std::int64_t length = inputs[0][axis], tree = ceil_log2(length);
+  // Compare, subtract, exponential, add, subtract; a logarithm a row. Two trees along the axis. Backward:
+  // add, exponential of y, multiply, subtract.
+  graph::Work work = elementwise_work(inputs, 5, 2 * tree + 4, {.flops = 4, .depth = tree + 2});
+  work.other_flops += inputs[0].count() / length;
+  return work;
 }
 
 void forward(const ReferenceArgs& args) {

@@ -42,7 +42,10 @@ base::Result<graph::Signature> infer(const graph::Attributes& attributes,
 graph::Work work(const graph::Attributes& attributes, std::span<const tensor::Shape> inputs,
                  const graph::Signature&) {
   const std::int64_t size = std::min(attributes.integer("size"), inputs[0][1]);
-  return elementwise_work(inputs, size + 4, ceil_log2(size) + 4);
+  const std::int64_t tree = ceil_log2(size);
+  // Square, sum, scale and shift, power, multiply. Backward, with y and s kept: dy y / s, its sum, times x
+  // and a constant; dy s^-beta; the difference.
+  return elementwise_work(inputs, size + 4, tree + 4, {.flops = size + 7, .depth = tree + 4});
 }
 
 struct Problem {

@@ -39,7 +39,12 @@ base::Result<graph::Signature> infer(const graph::Attributes& attributes,
 graph::Work work(const graph::Attributes& attributes, std::span<const tensor::Shape> inputs,
                  const graph::Signature& signature) {
   const Window window = resolve_window(attributes, inputs[0]).value();
-  return {.other_flops = signature.outputs[0].count() * window.kernel_count(), .depth = window_depth(window)};
+  // Backward, an input takes the gradient of each window that chose it.
+  const std::int64_t taps = signature.outputs[0].count() * window.kernel_count();
+  return {.other_flops = taps,
+          .other_flops_backward = taps,
+          .depth = window_depth(window),
+          .depth_backward_data = overlap_depth(window) + 1};
 }
 
 // Calls visit(output index, index of the winning input element).

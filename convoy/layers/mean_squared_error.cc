@@ -20,7 +20,7 @@ base::Result<graph::Signature> infer(const graph::Attributes&, std::span<const t
 }
 
 graph::Work work(const graph::Attributes&, std::span<const tensor::Shape> inputs, const graph::Signature&) {
-  return elementwise_work(inputs, 3, ceil_log2(inputs[0].count()) + 3);
+  return elementwise_work(inputs, 3, ceil_log2(inputs[0].count()) + 3, {.flops = 2, .depth = 2});
 }
 
 double weight(const ReferenceArgs& args) {

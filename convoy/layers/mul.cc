@@ -10,9 +10,12 @@ namespace {
 
 using graph::ReferenceArgs;
 
-graph::Work work(const graph::Attributes&, std::span<const tensor::Shape>,
+graph::Work work(const graph::Attributes&, std::span<const tensor::Shape> inputs,
                  const graph::Signature& signature) {
-  return elementwise_work(signature.outputs, 1, 1);
+  const ElementWork sums = repetition_work(inputs, signature.outputs[0]);
+  graph::Work work = elementwise_work(signature.outputs, 1, 1, {.flops = 2, .depth = 1 + sums.depth});
+  work.other_flops_backward += sums.flops;
+  return work;
 }
 
 void forward(const ReferenceArgs& args) {

@@ -9,7 +9,7 @@ namespace {
 using graph::ReferenceArgs;
 
 graph::Work work(const graph::Attributes&, std::span<const tensor::Shape> inputs, const graph::Signature&) {
-  return elementwise_work(inputs, 1, 1);
+  return elementwise_work(inputs, 1, 1, {1, 1});
 }
 
 void forward(const ReferenceArgs& args) {

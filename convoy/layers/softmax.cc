@@ -20,7 +20,9 @@ graph::Work work(const graph::Attributes& attributes, std::span<const tensor::Sh
                  const graph::Signature&) {
   const int axis = sample_axis(attributes.integer("axis"), inputs[0].rank()).value();
   // Compare, subtract, exponential, add, divide. Two trees along the axis.
-  return elementwise_work(inputs, 5, 2 * ceil_log2(inputs[0][axis]) + 3);
+  const std::int64_t tree = ceil_log2(inputs[0][axis]);
+  // Backward: multiply by y, add, subtract, multiply by y.
+  return elementwise_work(inputs, 5, 2 * tree + 3, {.flops = 4, .depth = tree + 3});
 }
 
 void forward(const ReferenceArgs& args) {

@@ -34,9 +34,12 @@ base::Result<graph::Signature> infer(const graph::Attributes& attributes,
 }
 
 graph::Work work(const graph::Attributes&, std::span<const tensor::Shape> inputs, const graph::Signature&) {
-  // A class: compare, subtract, exponential, add. Trees over classes twice and over the batch once.
-  return {.other_flops = 4 * inputs[0].count(),
-          .depth = 2 * ceil_log2(inputs[0][1]) + ceil_log2(inputs[0][0]) + 4};
+  // A class: compare, subtract, exponential, add; a sample: logarithm, subtract, add. Trees over classes
+  // twice and over the batch once, and the division by it. Backward: subtract, exponential, subtract, scale.
+  graph::Work work =
+      elementwise_work(inputs, 4, 2 * ceil_log2(inputs[0][1]) + ceil_log2(inputs[0][0]) + 5, {4, 4});
+  work.other_flops += 3 * inputs[0][0];
+  return work;
 }
 
 std::size_t checked_label(std::int32_t label, std::size_t classes) {

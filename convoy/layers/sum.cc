@@ -6,12 +6,6 @@
 namespace convoy::layers {
 namespace {
 
-graph::Work work(const graph::Attributes&, std::span<const tensor::Shape> inputs,
-                 const graph::Signature& signature) {
-  const auto terms = static_cast<std::int64_t>(inputs.size());
-  return elementwise_work(signature.outputs, terms - 1, ceil_log2(terms));
-}
-
 std::vector<graph::LayerSample> samples() {
   return {{"three", {}, {{2, 3, 4}, {2, 3, 4}, {2, 3, 4}}},
           {"one", {}, {{3, 5}}},
@@ -26,7 +20,7 @@ const graph::LayerKind kSum = {.op = "Sum",
                                .min_inputs = 1,
                                .max_inputs = -1,
                                .infer = infer_broadcast,
-                               .work = work,
+                               .work = sum_work,
                                .forward = forward_sum,
                                .backward = backward_sum,
                                .samples = samples,

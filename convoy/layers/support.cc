@@ -77,8 +77,13 @@ base::Result<graph::Signature> same_shape(const graph::Attributes&, std::span<co
   return graph::Signature{.outputs = {inputs[0]}, .params = {}};
 }
 
-graph::Work elementwise_work(std::span<const tensor::Shape> inputs, std::int64_t flops, std::int64_t depth) {
-  return {.other_flops = inputs[0].count() * flops, .depth = depth};
+graph::Work elementwise_work(std::span<const tensor::Shape> inputs, std::int64_t flops, std::int64_t depth,
+                             const ElementWork& backward) {
+  const std::int64_t elements = inputs[0].count();
+  return {.other_flops = elements * flops,
+          .other_flops_backward = elements * backward.flops,
+          .depth = depth,
+          .depth_backward_data = backward.depth};
 }
 
 }  // namespace convoy::layers

@@ -44,7 +44,14 @@ base::Verdict check_work(const tensor::Shape& output, std::int64_t operations);
 // Signature of one output with the first input's shape and no parameters.
 base::Result<graph::Signature> same_shape(const graph::Attributes&, std::span<const tensor::Shape> inputs);
 
-// Work of `flops` operations an element of the first input, at the given depth.
-graph::Work elementwise_work(std::span<const tensor::Shape> inputs, std::int64_t flops, std::int64_t depth);
+// Operations an element and their depth.
+struct ElementWork {
+  std::int64_t flops = 0;
+  std::int64_t depth = 0;
+};
+// Work of `flops` operations an element of the first input, at the given depth; `backward` makes the gradient
+// of the inputs.
+graph::Work elementwise_work(std::span<const tensor::Shape> inputs, std::int64_t flops, std::int64_t depth,
+                             const ElementWork& backward = {});
 
 }  // namespace convoy::layers

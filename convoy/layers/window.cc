@@ -1,6 +1,7 @@
 #include "convoy/layers/window.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "convoy/base/check.h"
 #include "convoy/layers/support.h"
@@ -180,6 +181,16 @@ std::vector<std::int64_t> tap_offsets(const Window& window) {
 std::int64_t window_depth(const Window& window) {
   std::int64_t depth = 0;
   for (const std::int64_t size : window.kernel) depth += ceil_log2(size);
+  return depth;
+}
+
+std::int64_t overlap_depth(const Window& window) {
+  std::int64_t depth = 0;
+  for (std::size_t d = 0; d < window.kernel.size(); ++d) {
+    // Taps that meet one input position differ by multiples of this.
+    const std::int64_t period = window.strides[d] / std::gcd(window.strides[d], window.dilations[d]);
+    depth += ceil_log2((window.kernel[d] + period - 1) / period);
+  }
   return depth;
 }
 

@@ -55,5 +55,8 @@ std::vector<std::int64_t> tap_offsets(const Window& window);
 
 // Sum over the dimensions of ceil(lg kernel): the depth of a tree over the taps.
 std::int64_t window_depth(const Window& window);
+// The same over the outputs whose windows hold one input position: at most ceil(kernel g / stride) a
+// dimension, where g is the greatest common divisor of stride and dilation.
+std::int64_t overlap_depth(const Window& window);
 
 }  // namespace convoy::layers
