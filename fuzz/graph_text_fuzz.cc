@@ -3,6 +3,7 @@
 // allocated.
 #include "convoy/layers/graph_text.h"
 
+#include "convoy/graph/work_depth.h"
 #include "fuzz/fuzz_input.h"
 
 namespace {
@@ -12,15 +13,10 @@ using convoy::graph::Graph;
 void ask_everything(const Graph& graph) {
   const convoy::tensor::ParamLayout layout = graph.param_layout(convoy::tensor::DType::f64);
   CONVOY_CHECK(layout.parameter_count >= 0 && layout.parameter_extent >= 0);
-  const convoy::graph::Shapes shapes = graph.infer(3);
-  for (std::size_t i = 0; i < graph.layers().size(); ++i) {
-    const convoy::graph::Layer& layer = graph.layers()[i];
-    std::vector<convoy::tensor::Shape> inputs;
-    for (const convoy::graph::ValueId v : layer.inputs)
-      inputs.push_back(shapes.values[static_cast<std::size_t>(v)]);
-    const auto work = layer.kind->work(layer.attributes, inputs, shapes.signatures[i]);
-    CONVOY_CHECK(work.macs >= 0 && work.depth >= 0, layer.name);
-  }
+  const convoy::graph::NetworkWork work = convoy::graph::count_work(graph, 3);
+  CONVOY_CHECK(work.layers.size() == graph.layers().size());
+  CONVOY_CHECK(work.macs >= 0 && work.forward.work >= 0 && work.forward.depth >= 0);
+  CONVOY_CHECK(work.step.work >= work.forward.work && work.step.depth >= work.forward.depth);
 }
 
 void check_model(std::string_view text) {

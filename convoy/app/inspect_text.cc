@@ -23,18 +23,40 @@ std::string head(const run::InspectReport& report) {
                      memory_size(report.activation_bytes));
 }
 
+// Average parallelism; nothing where nothing is computed.
+std::string parallelism(const graph::WorkDepth& counted) {
+  return counted.depth > 0 ? compact(counted.parallelism()) : "";
+}
+
 std::string layers(const run::InspectReport& report) {
   report::Table table({{"layer"},
                        {"operator"},
                        {"output of one image", Align::right},
                        {"parameters", Align::right},
                        {"MACs", Align::right},
-                       {"depth", Align::right},
+                       {"work W", Align::right},
+                       {"depth D", Align::right},
+                       {"W/D", Align::right},
                        {"output", Align::right},
                        {"kernels"}});
   for (const run::LayerReport& layer : report.layers)
     table.add({layer.name, layer.op, layer.output_shape, thousands(layer.parameters), thousands(layer.macs),
-               thousands(layer.depth), memory_size(layer.output_bytes), layer.kernels});
+               thousands(layer.forward.work), thousands(layer.forward.depth), parallelism(layer.forward),
+               memory_size(layer.output_bytes), layer.kernels});
+  return table.str();
+}
+
+std::string work_depth(const run::InspectReport& report) {
+  report::Table table({{"work and depth of the network"},
+                       {"work W", Align::right},
+                       {"depth D", Align::right},
+                       {"W/D", Align::right}});
+  const auto add = [&](const std::string& what, const graph::WorkDepth& counted) {
+    table.add({what, thousands(counted.work), thousands(counted.depth), parallelism(counted)});
+  };
+  add("forward, one image", report.forward_of_one);
+  add(fmt::format("forward, batch {}", report.batch), report.forward);
+  add(fmt::format("training step, batch {}, without the update", report.batch), report.step);
   return table.str();
 }
 
@@ -91,6 +113,11 @@ std::string passed_over(const run::InspectReport& report) {
   return out;
 }
 
+io::Json work_depth_json(const graph::WorkDepth& counted) {
+  return io::Json::object(
+      {{"work", counted.work}, {"depth", counted.depth}, {"parallelism", counted.parallelism()}});
+}
+
 io::Json layer_json(const run::LayerReport& layer) {
   return io::Json::object({{"name", layer.name},
                            {"op", layer.op},
@@ -99,7 +126,9 @@ io::Json layer_json(const run::LayerReport& layer) {
                            {"kernels", layer.kernels},
                            {"parameters", layer.parameters},
                            {"macs", layer.macs},
-                           {"depth", layer.depth},
+                           {"work", layer.forward.work},
+                           {"depth", layer.forward.depth},
+                           {"parallelism", layer.forward.parallelism()},
                            {"output_bytes", layer.output_bytes}});
 }
 
@@ -134,11 +163,12 @@ io::Json memory_json(const run::MemoryReport& memory) {
 
 std::string inspection_text(const run::InspectReport& report, std::string_view part) {
   if (part == "graph") return report.graph_text;
-  if (part == "layers") return layers(report);
+  if (part == "layers") return layers(report) + "\n" + work_depth(report);
   if (part == "memory") return memory(report);
   if (part == "plan") return report.plan_text;
   if (part == "program") return report.program_text;
-  std::string out = head(report) + "\n" + layers(report) + "\n" + memory(report) + "\n" + time(report);
+  std::string out = head(report) + "\n" + layers(report) + "\n" + work_depth(report) + "\n" + memory(report) +
+                    "\n" + time(report);
   if (part == "algorithms") return algorithms(report);
   if (part == "summary") return out;
   out += algorithms(report) + passed_over(report);
@@ -155,21 +185,25 @@ io::Json inspection_json(const run::InspectReport& report) {
   for (const run::FamilyReport& family : report.families) families.set(family.name, family.seconds);
   io::Json passed_over = io::Json::array();
   for (const std::string& reason : report.passed_over) passed_over.append(reason);
-  return io::Json::object({{"model", report.model},
-                           {"input_shape", report.input_shape},
-                           {"batch", report.batch},
-                           {"parameters", report.parameters},
-                           {"macs", report.macs},
-                           {"activation_bytes", report.activation_bytes},
-                           {"layers", layers},
-                           {"memory", memory_json(report.memory)},
-                           {"predicted_step_seconds", report.predicted_step_seconds},
-                           {"graph", report.graph_text},
-                           {"plan", report.plan_text},
-                           {"program", report.program_text},
-                           {"algorithms", algorithms},
-                           {"layout_seconds", families},
-                           {"passed_over", passed_over}});
+  return io::Json::object(
+      {{"model", report.model},
+       {"input_shape", report.input_shape},
+       {"batch", report.batch},
+       {"parameters", report.parameters},
+       {"macs", report.macs},
+       {"work_depth", io::Json::object({{"forward_of_one", work_depth_json(report.forward_of_one)},
+                                        {"forward", work_depth_json(report.forward)},
+                                        {"step", work_depth_json(report.step)}})},
+       {"activation_bytes", report.activation_bytes},
+       {"layers", layers},
+       {"memory", memory_json(report.memory)},
+       {"predicted_step_seconds", report.predicted_step_seconds},
+       {"graph", report.graph_text},
+       {"plan", report.plan_text},
+       {"program", report.program_text},
+       {"algorithms", algorithms},
+       {"layout_seconds", families},
+       {"passed_over", passed_over}});
 }
 
 }  // namespace convoy::app

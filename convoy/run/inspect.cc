@@ -27,33 +27,31 @@ std::string kernels_text(const plan::LayerPlan& layer) {
   return different.size() == 1 ? *different.begin() : all;
 }
 
-LayerReport describe(const graph::Layer& layer, const graph::Shapes& shapes,
-                     const graph::Signature& signature) {
-  LayerReport report;
+LayerReport describe(const graph::Layer& layer, const graph::Signature& signature, const graph::Work& work) {
+  LayerReport report{.macs = work.macs, .forward = graph::forward_work(work)};
   report.name = layer.name;
   report.op = layer.kind->op;
   report.attributes = layer.attributes.str();
-  std::vector<tensor::Shape> inputs;
-  for (const graph::ValueId id : layer.inputs) inputs.push_back(shapes.values[static_cast<std::size_t>(id)]);
   for (const tensor::Shape& shape : signature.outputs) {
     report.output_shape += (report.output_shape.empty() ? "" : ", ") + shape.str();
     report.output_bytes += shape.count() * kFloat_bytes;
   }
   for (const graph::ParamSpec& param : signature.params)
     if (param.kind == tensor::SegmentKind::parameter) report.parameters += param.shape.count();
-  const graph::Work work = layer.kind->work(layer.attributes, inputs, signature);
-  report.macs = work.macs;
-  report.depth = work.depth;
   return report;
 }
 
 void describe_layers(const graph::Graph& graph, const plan::Plan& plan, InspectReport& report) {
   const graph::Shapes shapes = graph.infer(1);
+  const graph::NetworkWork one = graph::count_work(graph, 1), batch = graph::count_work(graph, report.batch);
+  report.macs = one.macs;
+  report.forward_of_one = one.forward;
+  report.forward = batch.forward;
+  report.step = batch.step;
   for (std::size_t i = 0; i < graph.layers().size(); ++i) {
-    LayerReport layer = describe(graph.layers()[i], shapes, shapes.signatures[i]);
+    LayerReport layer = describe(graph.layers()[i], shapes.signatures[i], one.layers[i]);
     layer.kernels = kernels_text(plan.layers[i]);
     report.parameters += layer.parameters;
-    report.macs += layer.macs;
     report.layers.push_back(std::move(layer));
   }
   for (std::size_t i = 0; i < graph.values().size(); ++i)

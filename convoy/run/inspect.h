@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "convoy/graph/graph.h"
+#include "convoy/graph/work_depth.h"
 #include "convoy/kernels/kernel.h"
 #include "convoy/plan/program.h"
 #include "convoy/run/algorithms.h"
@@ -16,8 +17,8 @@ namespace convoy::run {
 struct LayerReport {
   std::string name, op, output_shape, attributes, kernels;
   std::int64_t parameters = 0;
-  std::int64_t macs = 0;  // of one sample, forward
-  std::int64_t depth = 0;
+  std::int64_t macs = 0;          // of one sample, forward
+  graph::WorkDepth forward;       // of one sample
   std::int64_t output_bytes = 0;  // of one sample
 };
 
@@ -47,6 +48,8 @@ struct InspectReport {
   std::int64_t batch = 0;
   std::int64_t parameters = 0;
   std::int64_t macs = 0;              // of one sample, forward
+  graph::WorkDepth forward_of_one;    // the network's: the longest path, no sum of depths
+  graph::WorkDepth forward, step;     // of the batch; a training step, without the update
   std::int64_t activation_bytes = 0;  // of one sample, float32, every value once
   std::vector<LayerReport> layers;
   MemoryReport memory;

@@ -11,6 +11,7 @@
 #include "convoy/base/process_memory.h"
 #include "convoy/base/threads.h"
 #include "convoy/exec/graph_objective.h"
+#include "convoy/graph/work_depth.h"
 #include "convoy/run/assemble.h"
 #include "convoy/run/checkpoint_texts.h"
 #include "convoy/run/environment.h"
@@ -239,19 +240,10 @@ class Session final : public train::Checkpointer {
   }
 
   void announce() {
-    std::int64_t macs = 0;
-    const graph::Shapes shapes = graph_.infer(1);
-    for (std::size_t i = 0; i < graph_.layers().size(); ++i) {
-      const graph::Layer& layer = graph_.layers()[i];
-      std::vector<tensor::Shape> inputs;
-      for (const graph::ValueId v : layer.inputs)
-        inputs.push_back(shapes.values[static_cast<std::size_t>(v)]);
-      macs += layer.kind->work(layer.attributes, inputs, shapes.signatures[i]).macs;
-    }
     prelude_.run_directory = directory_->path();
     prelude_.parameters = store_->layout().parameter_count;
     prelude_.model = graph_.name();
-    prelude_.macs = macs;
+    prelude_.macs = graph::count_work(graph_, 1).macs;
     prelude_.train_size = train_set_->info().size;
     prelude_.test_size = test_set_->info().size;
     prelude_.steps_per_epoch = batches_->steps_per_epoch();
