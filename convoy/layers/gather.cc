@@ -32,8 +32,25 @@ base::Result<graph::Signature> infer(const graph::Attributes& attributes,
                           .params = {}};
 }
 
-graph::Work work(const graph::Attributes&, std::span<const tensor::Shape>, const graph::Signature&) {
-  return {};
+// How often the index that comes most often does.
+std::int64_t most_repeated(std::vector<std::int64_t> indices, std::int64_t size) {
+  for (std::int64_t& index : indices) index += index < 0 ? size : 0;
+  std::sort(indices.begin(), indices.end());
+  std::int64_t most = 0, run = 0;
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    run = i > 0 && indices[i] == indices[i - 1] ? run + 1 : 1;
+    most = std::max(most, run);
+  }
+  return most;
+}
+
+// Copies; backward, the slices of an index that comes several times are added up.
+graph::Work work(const graph::Attributes& attributes, std::span<const tensor::Shape> inputs,
+                 const graph::Signature& signature) {
+  const int axis = sample_axis(attributes.integer("axis"), inputs[0].rank()).value();
+  const std::int64_t most = most_repeated(attributes.integers("indices"), inputs[0][axis]);
+  return {.other_flops_backward = most > 1 ? signature.outputs[0].count() : 0,
+          .depth_backward_data = ceil_log2(most)};
 }
 
 // Calls visit(offset in x, offset in y, count) for each contiguous run of `x` that a slice has.

@@ -34,9 +34,12 @@ base::Result<graph::Signature> infer(const graph::Attributes& attributes,
 
 graph::Work work(const graph::Attributes&, std::span<const tensor::Shape> inputs,
                  const graph::Signature& signature) {
-  // A difference, a square, a sum each.
-  return {.other_flops = 3 * signature.outputs[0].count() * inputs[0][1],
-          .depth = ceil_log2(inputs[0][1]) + 2};
+  // A difference, a square, a sum each; backward a difference, a product, a sum each, and the factor of dx.
+  const std::int64_t pairs = signature.outputs[0].count() * inputs[0][1];
+  return {.other_flops = 3 * pairs,
+          .other_flops_backward = 3 * pairs + inputs[0].count(),
+          .depth = ceil_log2(inputs[0][1]) + 2,
+          .depth_backward_data = ceil_log2(signature.outputs[0][1]) + 3};
 }
 
 // Calls visit(index in x, index in y, x - centre) for every term.

@@ -20,7 +20,7 @@ base::Result<graph::Signature> infer(const graph::Attributes& attributes,
 }
 
 graph::Work work(const graph::Attributes&, std::span<const tensor::Shape> inputs, const graph::Signature&) {
-  return elementwise_work(inputs, 1, 1);
+  return elementwise_work(inputs, 1, 1, {1, 1});
 }
 
 void multiply(const graph::Attributes& attributes, std::span<const double> from, std::span<double> to) {

@@ -89,6 +89,7 @@ TEST(Work, ElementByElement) {
   expect_equal(work_of(kLeakyRelu, {}, x), each(2, 2, 2, 2));
   expect_equal(work_of(kSigmoid, {}, x), each(4, 4, 3, 2));
   expect_equal(work_of(kTanh, {}, x), each(5, 4, 3, 3));
+  expect_equal(work_of(kScale, {{"factor", 0.5}}, x), each(1, 1, 1, 1));
   expect_equal(work_of(kDropout, {}, x), each(2, 2, 1, 1));
 }
 
@@ -114,9 +115,26 @@ TEST(Work, Losses) {
                {.other_flops = 120, .other_flops_backward = 80, .depth = 9, .depth_backward_data = 2});
 }
 
+TEST(Work, Gather) {
+  expect_equal(work_of(kGather, {{"indices", Ints{0, 2}}}, {{2, 3, 4}}), {});
+  // The first slice twice, once from behind.
+  expect_equal(work_of(kGather, {{"indices", Ints{0, 2, -3}}}, {{2, 3, 4}}),
+               {.other_flops_backward = 24, .depth_backward_data = 1});
+}
+
+TEST(Work, RadialBasis) {
+  expect_equal(
+      work_of(kRadialBasis, {{"centres", Ints{1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 1, 1, 1, 0, 1}}}, {{4, 3}}),
+      {.other_flops = 3 * 60,
+       .other_flops_backward = 3 * 60 + 12,
+       .depth = 2 + 2,
+       .depth_backward_data = 3 + 3});
+}
+
 TEST(Work, ViewsAndCopiesCostNothing) {
   expect_equal(work_of(kFlatten, {}, {{2, 3, 4}}), {});
   expect_equal(work_of(kConcat, {{"axis", std::int64_t{1}}}, {{2, 3, 4}, {2, 1, 4}}), {});
+  expect_equal(work_of(kPad, {{"pads", Ints{0, 0, 1, 0, 0, 1}}}, {{2, 3, 4}}), {});
 }
 
 }  // namespace
