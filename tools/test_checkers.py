@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The testers are tested: each rule of check_layers, check_sizes and run_tests must fail on what breaks it."""
+"""The testers are tested: each rule of check_layers, check_sizes, run_tests and work_depth_table must fail on what breaks it."""
 import os
 import pathlib
 import shutil
@@ -259,6 +259,52 @@ exit $STATUS
     def test_a_failing_ctest_fails(self):
         status, output = self.run_with("Mnist.Reads | env A_FOLDER | reads\n", status=8)
         self.assertEqual(status, 8, output)
+
+
+class WorkDepthTable(unittest.TestCase):
+    LAYERS = [{"name": "conv1", "op": "Conv", "attributes": "{}", "output_shape": "1x6x4x4", "work": 960, "depth": 4},
+              {"name": "conv2", "op": "Conv", "attributes": "{}", "output_shape": "1x6x4x4", "work": 960, "depth": 4},
+              {"name": "flatten", "op": "Flatten", "attributes": "{}", "output_shape": "1x96", "work": 0, "depth": 0}]
+    REPORT = {"parameters": 60, "macs": 1800, "layers": LAYERS,
+              "work_depth": {name: {"work": 1920, "depth": 8} for name in ("forward_of_one", "step")}}
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
+        (self.root / "docs").mkdir()
+        (self.root / "tools").mkdir()
+        shutil.copy(TOOLS / "work_depth_table", self.root / "tools")
+        self.program = self.root / "convoy"
+        self.program.write_text(f"#!{sys.executable}\nimport json, sys\n"
+                                f"print(json.dumps(dict({self.REPORT!r}, model=sys.argv[2])))\n", encoding="utf-8")
+        self.program.chmod(0o755)
+
+    def run_tool(self, *options):
+        done = subprocess.run([sys.executable, str(self.root / "tools" / "work_depth_table"), "--program", str(self.program),
+                               *options], capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_a_table_that_is_not_what_the_program_counts(self):
+        self.assertEqual(self.run_tool("--check")[0], 1, "there is none yet")
+        self.assertEqual(self.run_tool(), (0, ""))
+        self.assertEqual(self.run_tool("--check"), (0, ""))
+        table = self.root / "docs" / "work_depth.md"
+        text = table.read_text(encoding="utf-8")
+        self.assertIn("| conv1 | 2 | Conv | 1x6x4x4 | 960 | 4 | 240 | 1,920 |", text)
+        self.assertNotIn("flatten", text)
+        table.write_text(text.replace("1,920", "1,921", 1), encoding="utf-8")
+        status, output = self.run_tool("--check")
+        self.assertEqual(status, 1, output)
+        self.assertIn("tools/work_depth_table", output)
+
+    def test_a_program_that_is_missing_or_fails(self):
+        self.program.write_text("#!/bin/sh\necho no such model >&2\nexit 2\n", encoding="utf-8")
+        status, output = self.run_tool()
+        self.assertEqual(status, 1, output)
+        self.assertIn("no such model", output)
+        self.program.unlink()
+        self.assertEqual(self.run_tool()[0], 3)
 
 
 if __name__ == "__main__":
