@@ -34,6 +34,23 @@ TEST(Inspect, CountsLenet5) {
   EXPECT_FALSE(report.program_text.empty());
 }
 
+// A chain: the network's depth is the sum. Convolutions 0 + 3 + 3 and 3 + 3 + 3, pooling 1 + 1, dense layers
+// 9, 7 and 7, a level a Relu; the loss two trees over ten classes, one over the batch, and 5.
+TEST(Inspect, CountsWorkAndDepthOfLenet5) {
+  const InspectReport report = inspect(lenet(64));
+  std::int64_t work = 0;
+  for (const LayerReport& layer : report.layers) work += layer.forward.work;
+  EXPECT_EQ(report.forward_of_one.work, work);
+  EXPECT_EQ(report.forward.work, 64 * work);
+  const std::int64_t layers = 6 + 9 + 2 + 2 + 9 + 7 + 7 + 4, loss = 2 * 4 + 5;
+  EXPECT_EQ(report.forward_of_one.depth, layers + loss);
+  EXPECT_EQ(report.forward.depth, layers + loss + 6);
+  // Two products more a layer but for the gradient of the images.
+  const std::int64_t macs = 64 * report.macs;
+  EXPECT_GT(report.step.work, 3 * macs - 64 * 117'600);
+  EXPECT_GT(report.step.depth, report.forward.depth + layers / 2);
+}
+
 TEST(Inspect, MemoryFollowsBatchAndOptimizer) {
   RunConfig config = lenet(1);
   config.layout = "plain";  // others pad weights, as the batch favours
@@ -99,7 +116,12 @@ TEST(Inspect, CountsLargeNets) {
   config.data.clear();
   config.layout = "plain";
   config.model = "alexnet";
-  EXPECT_EQ(inspect(config).macs, 724'406'816);
+  const InspectReport alexnet = inspect(config);
+  EXPECT_EQ(alexnet.macs, 724'406'816);
+  std::int64_t operations = 0;  // with biases: the survey's 725 M
+  for (const LayerReport& layer : alexnet.layers)
+    if (layer.op == "Conv" || layer.op == "Gemm") operations += layer.forward.work;
+  EXPECT_EQ(operations, 725'066'088);
   config.model = "googlenet-aux";
   const InspectReport report = inspect(config);
   EXPECT_EQ(report.parameters, 13'378'280);
