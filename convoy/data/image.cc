@@ -20,6 +20,8 @@ bool begins_with(std::span<const std::byte> bytes, std::string_view magic) {
 
 }  // namespace
 
+bool is_jpeg(std::span<const std::byte> bytes) { return begins_with(bytes, "\xff\xd8\xff"); }
+
 void check_image_size(const ImageSource& source, std::int64_t height, std::int64_t width) {
   if (height < 1 || width < 1 || width > source.max_pixels / height)
     throw base::InputError(
@@ -49,7 +51,7 @@ std::vector<std::uint8_t> interleave_channels(const Image& image) {
 Image decode_image(std::span<const std::byte> bytes, const std::string& name, std::int64_t max_pixels) {
   const ImageSource source{bytes, name, max_pixels};
   if (begins_with(bytes, "\x89PNG")) return decode_png(source);
-  if (begins_with(bytes, "\xff\xd8\xff")) return decode_jpeg(source);
+  if (is_jpeg(bytes)) return decode_jpeg(source);
   for (const std::string_view magic : {"P2", "P3", "P5", "P6"})
     if (begins_with(bytes, magic)) return decode_pnm(source);
   throw base::InputError(name, "not a picture that can be read: PNM (P2, P3, P5, P6), PNG and JPEG are");

@@ -24,8 +24,8 @@ struct Image {
 inline constexpr std::int64_t kMaxImagePixels = std::int64_t{1} << 26;
 
 // Decodes a PNM (P2, P3, P5, P6; any maxval, scaled to 255), PNG or JPEG picture, told apart by its first
-// bytes. Transparent PNG pixels are laid on black. Palettes become RGB, 16-bit values 8-bit; EXIF orientation
-// is ignored. Throws InputError with `name` and the reason, for damaged and cut pictures too.
+// bytes. Transparent PNG pixels are laid on black. Palettes and CMYK become RGB, 16-bit values 8-bit; EXIF
+// orientation is ignored. Throws InputError with `name` and the reason, for damaged and cut pictures too.
 Image decode_image(std::span<const std::byte> bytes, const std::string& name,
                    std::int64_t max_pixels = kMaxImagePixels);
 Image load_image(const std::string& path);

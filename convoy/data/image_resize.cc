@@ -3,7 +3,7 @@
 
 #include "convoy/base/check.h"
 #include "convoy/base/error.h"
-#include "convoy/data/image.h"
+#include "convoy/data/image_codecs.h"
 
 namespace convoy::data {
 namespace {
@@ -63,6 +63,8 @@ std::vector<float> resize_axis(const std::vector<float>& values, std::int64_t in
   return result;
 }
 
+}  // namespace
+
 Image with_channels(const Image& image, std::int64_t channels) {
   if (image.channels == channels) return image;
   Image result{.channels = channels, .height = image.height, .width = image.width, .pixels = {}};
@@ -79,8 +81,6 @@ Image with_channels(const Image& image, std::int64_t channels) {
   }
   return result;
 }
-
-}  // namespace
 
 Image fit_image(const Image& image, const tensor::Shape& sample_shape) {
   if (sample_shape.rank() != 3 || (sample_shape[0] != 1 && sample_shape[0] != 3) || sample_shape[1] < 1 ||

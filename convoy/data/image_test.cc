@@ -168,12 +168,16 @@ TEST(Jpeg, DamageIsRefused) {
   EXPECT_NE(problem_of(whole, 4095).find("at most 4095 pixels"), std::string::npos);
 }
 
-TEST(Jpeg, CmykIsRefusedByName) {
-  Image four = gradient(3, 8, 8);
-  four.channels = 4;
-  four.pixels.resize(4 * 64, 9);
-  EXPECT_EQ(problem_of(jpeg_of(four, TJPF_CMYK, TJSAMP_444)),
-            "f: a CMYK JPEG, which is not supported; convert it to RGB");
+// Adobe's programs, and so TurboJPEG, write inks inverted: 255 is none.
+TEST(Jpeg, CmykBecomesRgb) {
+  Image four{.channels = 4, .height = 16, .width = 16, .pixels = {}};
+  for (const std::uint8_t ink : {200, 100, 50, 204}) four.pixels.insert(four.pixels.end(), 256, ink);
+  const std::string bytes = jpeg_of(four, TJPF_CMYK, TJSAMP_444);
+  ASSERT_NE(bytes.find("Adobe"), std::string::npos);
+  const Image image = decode(bytes);
+  ASSERT_EQ(image.channels, 3);
+  for (const auto& [c, value] : {std::pair(0, 160), std::pair(1, 80), std::pair(2, 40)})
+    EXPECT_NEAR(image.pixels[static_cast<std::size_t>(c) * 256 + 70], value, 2) << c;
 }
 
 TEST(Fit, ChannelsAreConverted) {

@@ -89,8 +89,9 @@ graph::Graph build_configured_model(const RunConfig& config) {
   models::ModelRequest request{.width = config.width, .depth = config.depth, .zero_gamma = config.zero_gamma};
   for (const data::DatasetKind& kind : data::dataset_catalog()) {
     if (kind.name != config.data) continue;
-    request.input_shape = {kind.sample_shape[0], kind.sample_shape[1], kind.sample_shape[2]};
-    request.classes = kind.classes;
+    request.input_shape = {kind.shape.sample_shape[0], kind.shape.sample_shape[1],
+                           kind.shape.sample_shape[2]};
+    request.classes = kind.shape.classes;
   }
   if (!config.input.empty()) request.input_shape = parse_sample_shape(config.input).value();
   if (config.classes != 0) request.classes = config.classes;

@@ -268,7 +268,8 @@ TEST(Catalog, NamesAreUniqueAndUnknownOnesListThem) {
     open_dataset("imagenet", {});
     FAIL();
   } catch (const base::UsageError& error) {
-    EXPECT_EQ(std::string(error.what()), "unknown data set 'imagenet'; known are digits, mnist, cifar10");
+    EXPECT_EQ(std::string(error.what()),
+              "unknown data set 'imagenet'; known are digits, mnist, cifar10, folder:PATH");
   }
 }
 
