@@ -3,104 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
-#include <optional>
 
 #include "convoy/base/check.h"
+#include "convoy/data/colour.h"
 
 namespace convoy::data {
 namespace {
 
 using Kind = AugmentStep::Kind;
-
-constexpr const char* kUsage =
-    "crop=PIXELS[:zero|:reflect], flip, translate=PIXELS, rotate=DEGREES, elastic=ALPHA:SIGMA";
-constexpr double kLargestShift = 4096, kLargestAlpha = 1e4, kLargestSigma = 64;
-
-// A number between `low` and `high`, a whole one on request; the whole text must be it.
-struct Bounds {
-  double low;
-  double high;
-  bool whole = false;
-};
-
-std::optional<double> parse_number(std::string_view text, const Bounds& bounds) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return {};
-  if (!(value >= bounds.low && value <= bounds.high)) return {};
-  if (bounds.whole && value != std::floor(value)) return {};
-  return value;
-}
-
-base::Reason wrong(std::string_view part, std::string_view expected) {
-  return {fmt::format("augmentation '{}': {}", part, expected)};
-}
-
-// Splits "a=b" at the sign; the second part is empty without one.
-std::pair<std::string_view, std::string_view> split_at(std::string_view text, char sign) {
-  const std::size_t at = text.find(sign);
-  if (at == std::string_view::npos) return {text, {}};
-  return {text.substr(0, at), text.substr(at + 1)};
-}
-
-base::Result<AugmentStep> parse_crop(std::string_view part, std::string_view value) {
-  const auto [pixels, border] = split_at(value, ':');
-  const auto amount = parse_number(pixels, {1, kLargestShift, true});
-  const bool bare = value.find(':') == std::string_view::npos;
-  if (!amount || !(bare || border == "zero" || border == "reflect"))
-    return wrong(part,
-                 "give crop=PIXELS, crop=PIXELS:zero or crop=PIXELS:reflect with PIXELS from 1 to 4096");
-  return AugmentStep{.kind = Kind::crop, .amount = *amount, .reflect = border == "reflect"};
-}
-
-base::Result<AugmentStep> parse_elastic(std::string_view part, std::string_view value) {
-  const auto [alpha_text, sigma_text] = split_at(value, ':');
-  const auto alpha = parse_number(alpha_text, {1e-3, kLargestAlpha});
-  const auto sigma = parse_number(sigma_text, {0.1, kLargestSigma});
-  if (!alpha || !sigma)
-    return wrong(part, "give elastic=ALPHA:SIGMA, such as elastic=34:4, with SIGMA from 0.1 to 64 pixels");
-  return AugmentStep{.kind = Kind::elastic, .amount = *alpha, .sigma = *sigma};
-}
-
-base::Result<AugmentStep> parse_step(std::string_view part) {
-  const auto [name, value] = split_at(part, '=');
-  if (name == "crop") return parse_crop(part, value);
-  if (name == "elastic") return parse_elastic(part, value);
-  if (name == "flip") {
-    if (part != "flip") return wrong(part, "flip takes no value");
-    return AugmentStep{.kind = Kind::flip};
-  }
-  if (name == "translate") {
-    const auto amount = parse_number(value, {1, kLargestShift, true});
-    if (!amount) return wrong(part, "give translate=PIXELS, a whole number from 1 to 4096");
-    return AugmentStep{.kind = Kind::translate, .amount = *amount};
-  }
-  if (name == "rotate") {
-    const auto amount = parse_number(value, {1e-3, 180});
-    if (!amount) return wrong(part, "give rotate=DEGREES, above 0 and up to 180");
-    return AugmentStep{.kind = Kind::rotate, .amount = *amount};
-  }
-  return wrong(part, fmt::format("unknown; the known ones are {}", kUsage));
-}
-
-std::string step_text(const AugmentStep& step) {
-  switch (step.kind) {
-    case Kind::crop:
-      return fmt::format("crop={}{}", step.amount, step.reflect ? ":reflect" : "");
-    case Kind::flip:
-      return "flip";
-    case Kind::translate:
-      return fmt::format("translate={}", step.amount);
-    case Kind::rotate:
-      return fmt::format("rotate={}", step.amount);
-    case Kind::elastic:
-      return fmt::format("elastic={}:{}", step.amount, step.sigma);
-  }
-  return {};
-}
 
 // The Gaussian's weights out to four standard deviations, from its centre; they sum to 1 over both sides.
 std::vector<float> gaussian(double sigma) {
@@ -154,36 +65,40 @@ std::int64_t whole_offset(double reach, base::RandomStream& random) {
   return static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(2 * pixels + 1))) - pixels;
 }
 
-}  // namespace
-
-base::Result<AugmentConfig> parse_augment(std::string_view text) {
-  AugmentConfig config;
-  if (text.empty() || text == "none") return config;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    base::Result<AugmentStep> step = parse_step(text.substr(begin, end - begin));
-    if (!step) return step.reason();
-    config.steps.push_back(*step);
-    begin = end + 1;
-  }
-  return config;
+ColourFactors drawn_factors(const AugmentStep& step, base::RandomStream& random) {
+  const auto factor = [&](double reach) { return random.uniform(1 - reach, 1 + reach); };
+  ColourFactors factors;
+  factors.brightness = factor(step.amount);  // drawn in this order
+  factors.contrast = factor(step.contrast);
+  factors.saturation = factor(step.saturation);
+  return factors;
 }
 
-std::string augment_text(const AugmentConfig& config) {
-  std::string text;
-  for (const AugmentStep& step : config.steps) text += (text.empty() ? "" : ",") + step_text(step);
-  return text.empty() ? "none" : text;
+}  // namespace
+
+std::optional<CropRange> crop_range(const AugmentConfig& config) {
+  if (config.steps.empty() || config.steps[0].kind != Kind::resized_crop) return {};
+  return CropRange{config.steps[0].amount, config.steps[0].most};
 }
 
 base::Verdict Augmenter::check(const AugmentConfig& config, const tensor::Shape& sample_shape) {
   if (config.steps.empty()) return {};
+  const std::string shape = sample_shape.str();
   if (sample_shape.rank() != 3 || sample_shape.count() == 0)
-    return base::Reason{fmt::format("augmentation needs images, but a sample is {}", sample_shape.str())};
+    return base::Reason{fmt::format("augmentation needs images, but a sample is {}", shape)};
   const auto smallest = static_cast<double>(std::min(sample_shape[1], sample_shape[2]));
-  for (const AugmentStep& step : config.steps)
+  for (const AugmentStep& step : config.steps) {
+    std::string problem;
     if (step.reflect && step.amount >= smallest)
-      return wrong(step_text(step), fmt::format("cannot mirror that much of an image of {}; give at most {}",
-                                                sample_shape.str(), smallest - 1));
+      problem =
+          fmt::format("cannot mirror that much of an image of {}; give at most {}", shape, smallest - 1);
+    if (step.kind == Kind::resized_crop && &step != config.steps.data())
+      problem = "must come first: it chooses the part of the picture that is read";
+    if (step.kind == Kind::jitter && sample_shape[0] != 1 && sample_shape[0] != 3)
+      problem = fmt::format("needs grey or RGB images, but a sample is {}", shape);
+    if (!problem.empty())
+      return base::Reason{fmt::format("augmentation '{}': {}", augment_text(step), problem)};
+  }
   return {};
 }
 
@@ -250,6 +165,11 @@ void Augmenter::apply(std::span<std::uint8_t> pixels, base::RandomStream& random
       case Kind::elastic:
         fill_elastic(i, random, scratch);
         apply_field(pixels, scratch);
+        break;
+      case Kind::resized_crop:
+        break;
+      case Kind::jitter:
+        change_colours(pixels, size_, drawn_factors(step, random));
         break;
     }
   }

@@ -8,6 +8,8 @@
 #include <map>
 #include <set>
 
+#include "convoy/data/colour.h"
+
 namespace convoy::data {
 namespace {
 
@@ -50,13 +52,57 @@ TEST(ParseAugment, ReadsAndPrintsBack) {
   EXPECT_EQ(config_of("crop=4:zero"), config_of("crop=4"));
 }
 
+TEST(ParseAugment, StepsOfPhotographs) {
+  const AugmentConfig config = config_of("resized_crop=0.25:0.9,flip,jitter=0.4:0.3:0");
+  ASSERT_EQ(config.steps.size(), 3u);
+  EXPECT_EQ(config.steps[0], (AugmentStep{.kind = Kind::resized_crop, .amount = 0.25, .most = 0.9}));
+  EXPECT_EQ(config.steps[2], (AugmentStep{.kind = Kind::jitter, .amount = 0.4, .contrast = 0.3}));
+  EXPECT_EQ(augment_text(config), "resized_crop=0.25:0.9,flip,jitter=0.4:0.3:0");
+  EXPECT_EQ(config_of("resized_crop"), config_of("resized_crop=0.08:1"));
+  EXPECT_EQ(config_of(augment_text(config_of("resized_crop"))), config_of("resized_crop"));
+  EXPECT_EQ(config_of("jitter=0.5"), config_of("jitter=0.5:0.5:0.5"));
+  EXPECT_EQ(crop_range(config), (CropRange{0.25, 0.9}));
+  EXPECT_FALSE(crop_range(config_of("flip")).has_value());
+}
+
 TEST(ParseAugment, RefusesAndNamesThePart) {
-  for (const char* part :
-       {"flop",        "crop",         "crop=",      "crop=0",       "crop=-1",        "crop=1.5",
-        "crop=4:",     "crop=4:wrap",  "crop=5000",  "flip=1",       "flip=",          "translate",
-        "translate=x", "translate=2x", "rotate=0",   "rotate=181",   "rotate=nan",     "rotate=inf",
-        "elastic=34",  "elastic=34:",  "elastic=:4", "elastic=34:0", "elastic=34:100", "elastic=nan:4",
-        " flip",       "none"}) {
+  for (const char* part : {"flop",
+                           "crop",
+                           "crop=",
+                           "crop=0",
+                           "crop=-1",
+                           "crop=1.5",
+                           "crop=4:",
+                           "crop=4:wrap",
+                           "crop=5000",
+                           "flip=1",
+                           "flip=",
+                           "translate",
+                           "translate=x",
+                           "translate=2x",
+                           "rotate=0",
+                           "rotate=181",
+                           "rotate=nan",
+                           "rotate=inf",
+                           "elastic=34",
+                           "elastic=34:",
+                           "elastic=:4",
+                           "elastic=34:0",
+                           "elastic=34:100",
+                           "elastic=nan:4",
+                           " flip",
+                           "none",
+                           "resized_crop=",
+                           "resized_crop=0",
+                           "resized_crop=2",
+                           "resized_crop=0.5:0.4",
+                           "resized_crop=0.5:",
+                           "jitter",
+                           "jitter=",
+                           "jitter=2",
+                           "jitter=0",
+                           "jitter=0.1:0.1",
+                           "jitter=0:0:0"}) {
     const auto config = parse_augment(std::string("flip,") + part);
     ASSERT_FALSE(config.ok()) << part;
     EXPECT_NE(config.reason().text.find(std::string("'") + part + "'"), std::string::npos)
@@ -72,6 +118,47 @@ TEST(Augmenter, RefusesShapesItCannotServe) {
   EXPECT_TRUE(Augmenter::check(config_of("crop=7:reflect"), {1, 8, 9}));
   EXPECT_FALSE(Augmenter::check(config_of("crop=8:reflect"), {1, 8, 9}));
   EXPECT_TRUE(Augmenter::check(config_of("crop=8"), {1, 8, 9}));
+}
+
+TEST(Augmenter, ResizedCropComesFirst) {
+  EXPECT_TRUE(Augmenter::check(config_of("resized_crop,flip"), {3, 8, 8}).ok());
+  const base::Verdict verdict = Augmenter::check(config_of("flip,resized_crop"), {3, 8, 8});
+  ASSERT_FALSE(verdict.ok());
+  EXPECT_NE(verdict.reason().text.find("must come first"), std::string::npos);
+  EXPECT_FALSE(Augmenter::check(config_of("jitter=0.2"), {2, 8, 8}).ok());
+}
+
+// Each property alone, against its definition on a picture of few values.
+TEST(ChangeColours, FollowsItsDefinition) {
+  const ImageSize size{3, 1, 2};
+  const auto changed = [&](const ColourFactors& factors) {
+    Image image{200, 100, 40, 100, 10, 100};  // pixels (200, 40, 10) and (100, 100, 100)
+    change_colours(image, size, factors);
+    return image;
+  };
+  EXPECT_EQ(changed({}), (Image{200, 100, 40, 100, 10, 100}));
+  EXPECT_EQ(changed({.brightness = 1.5}), (Image{255, 150, 60, 150, 15, 150}));
+  // Greys 84 and 100, of mean 92.
+  EXPECT_EQ(changed({.contrast = 0.5}), (Image{146, 96, 66, 96, 51, 96}));
+  EXPECT_EQ(changed({.saturation = 0}), (Image{84, 100, 84, 100, 84, 100}));
+  EXPECT_EQ(changed({.saturation = 1.5}), (Image{255, 100, 18, 100, 0, 100}));
+  Image grey{10, 20};
+  change_colours(grey, {1, 1, 2}, {.contrast = 2, .saturation = 0});
+  EXPECT_EQ(grey, (Image{5, 25}));
+}
+
+TEST(Augmenter, JitterStaysWithinItsRange) {
+  const Augmenter augmenter(config_of("jitter=0.3:0:0"), {1, 15, 15});
+  int least = 255, most = 0;
+  for (std::uint64_t sample = 0; sample < 500; ++sample) {
+    const int value = augmented(augmenter, Image(225, 100), 0, sample)[0];
+    least = std::min(least, value);
+    most = std::max(most, value);
+  }
+  EXPECT_GE(least, 70);
+  EXPECT_LE(least, 72);
+  EXPECT_GE(most, 128);
+  EXPECT_LE(most, 130);
 }
 
 TEST(Augmenter, DependsOnTheStreamAlone) {

@@ -4,12 +4,14 @@
 #include <string>
 
 #include "convoy/base/check.h"
+#include "convoy/base/error.h"
 #include "convoy/base/rng.h"
 
 namespace convoy::data {
 namespace {
 
 constexpr std::size_t kValues = 256;
+constexpr std::int32_t kNoLabel = -1;
 
 SamplerConfig sampler_config(const DatasetInfo& info, const LoaderConfig& config) {
   return {.size = info.size,
@@ -60,12 +62,18 @@ base::Verdict BatchMaker::check(const DatasetInfo& info, const LoaderConfig& con
   if (base::Verdict verdict = check_normalisation(info, config); !verdict) return verdict;
   if (!config.augment.steps.empty() && info.size >= (std::int64_t{1} << 32))
     return base::Reason{info.name + ": augmentation serves data sets below 2^32 examples"};
+  if (crop_range(config.augment) && !info.crops)
+    return base::Reason{info.name +
+                        ": has pictures of one size, of which resized_crop takes no part; use crop=PIXELS"};
   return Augmenter::check(config.augment, info.sample_shape);
 }
 
 BatchMaker::BatchMaker(std::shared_ptr<const Dataset> dataset, const LoaderConfig& config)
     : dataset_(std::move(dataset)),
       sampler_(sampler_config(dataset_->info(), config)),
+      crop_range_(crop_range(config.augment)),
+      bad_(config.bad),
+      replaces_bad_(!config.one_epoch),
       seed_(config.seed),
       batch_size_(config.batch_size) {
   const DatasetInfo& info = dataset_->info();
@@ -99,31 +107,56 @@ void BatchMaker::normalise(std::span<const std::uint8_t> pixels, float* values) 
     for (std::size_t i = 0; i < plane; ++i) *values++ = row[*from++];
 }
 
+std::int32_t BatchMaker::read_exactly(std::int64_t epoch, std::int64_t index, BatchScratch& scratch) const {
+  if (!augmenter_) return dataset_->read(index, scratch.pixels);
+  base::RandomStream random(seed_, base::Purpose::augment, static_cast<std::uint64_t>(epoch),
+                            static_cast<std::uint64_t>(index));
+  const std::int32_t label = crop_range_ ? dataset_->read_crop(index, *crop_range_, random, scratch.pixels)
+                                         : dataset_->read(index, scratch.pixels);
+  augmenter_->apply(scratch.pixels, random, scratch.augment);
+  return label;
+}
+
+std::int32_t BatchMaker::read(std::int64_t epoch, std::int64_t index, BatchScratch& scratch) const {
+  for (std::int64_t tries = 0; tries < info().size; ++tries) {
+    try {
+      const std::int32_t label = read_exactly(epoch, index, scratch);
+      CONVOY_CHECK(label >= 0 && label < std::ssize(info().class_names), info().name, ": label ", label,
+                   " at ", index);
+      return label;
+    } catch (const base::InputError& problem) {
+      if (!bad_) throw;
+      bad_->add(info().name, index, problem);
+    }
+    if (!replaces_bad_) return kNoLabel;
+    index = (index + 1) % info().size;
+  }
+  throw base::InputError(info().name, "none of its examples can be read");
+}
+
 bool BatchMaker::make(std::int64_t step, BatchBuffer& buffer, BatchScratch& scratch,
                       const std::stop_token& stop) const {
   const StepSamples samples = sampler_.at(step);
-  const auto count = static_cast<std::size_t>(samples.count);
-  const std::span<std::int64_t> indices = std::span(scratch.indices).first(count);
+  const std::span<std::int64_t> indices =
+      std::span(scratch.indices).first(static_cast<std::size_t>(samples.count));
   sampler_.indices(samples, indices);
   float* values = buffer.inputs.as<float>().data();
-  for (std::size_t i = 0; i < count; ++i, values += scratch.pixels.size()) {
+  std::size_t count = 0;
+  for (const std::int64_t index : indices) {
     if (stop.stop_requested()) return false;
-    buffer.labels[i] = dataset_->read(indices[i], scratch.pixels);
-    CONVOY_CHECK(buffer.labels[i] >= 0 && buffer.labels[i] < std::ssize(info().class_names), info().name,
-                 ": label ", buffer.labels[i], " at ", indices[i]);
-    if (augmenter_) {
-      base::RandomStream random(seed_, base::Purpose::augment, static_cast<std::uint64_t>(samples.epoch),
-                                static_cast<std::uint64_t>(indices[i]));
-      augmenter_->apply(scratch.pixels, random, scratch.augment);
-    }
+    const std::int32_t label = read(samples.epoch, index, scratch);
+    if (label == kNoLabel) continue;
     normalise(scratch.pixels, values);
+    values += scratch.pixels.size();
+    buffer.labels[count++] = label;
   }
-  if (buffer.batch.size != samples.count || buffer.batch.inputs.empty())
+  const auto size = static_cast<std::int64_t>(count);
+  if (buffer.batch.size != size || buffer.batch.inputs.empty())
     buffer.batch.inputs = tensor::ConstView(buffer.inputs.view().data(), tensor::DType::f32,
-                                            batch_shape(samples.count, info().sample_shape));
+                                            batch_shape(size, info().sample_shape));
   buffer.batch.labels = std::span(buffer.labels).first(count);
-  buffer.batch.size = samples.count;
-  buffer.batch.global_size = samples.global_count;
+  buffer.batch.size = size;
+  buffer.batch.global_size = samples.global_count - (samples.count - size);
   return true;
 }
 

@@ -51,11 +51,18 @@ class BatchMaker {
   const DatasetInfo& info() const { return dataset_->info(); }
 
  private:
+  // Reads and augments one example, or where `index` is bad the one that stands in for it; kNoLabel where
+  // none does.
+  std::int32_t read(std::int64_t epoch, std::int64_t index, BatchScratch& scratch) const;
+  std::int32_t read_exactly(std::int64_t epoch, std::int64_t index, BatchScratch& scratch) const;
   void normalise(std::span<const std::uint8_t> pixels, float* values) const;
 
   std::shared_ptr<const Dataset> dataset_;
   Sampler sampler_;
   std::optional<Augmenter> augmenter_;
+  std::optional<CropRange> crop_range_;
+  std::shared_ptr<BadExamples> bad_;
+  bool replaces_bad_;
   std::uint64_t seed_;
   std::int64_t batch_size_;
   std::vector<float> table_;  // {C, 256}: what each value becomes

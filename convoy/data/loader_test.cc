@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 #include <map>
+#include <set>
 #include <thread>
 
 #include "convoy/base/check.h"
@@ -33,7 +34,8 @@ class FakeSet final : public Dataset {
   std::int32_t read(std::int64_t index, std::span<std::uint8_t> pixels) const override {
     ++reads;
     if (delay_ms > 0) std::this_thread::sleep_for(std::chrono::milliseconds(delay_ms));
-    if (index == broken) throw base::InputError("fake.bin", base::str("bad example ", index));
+    if (index == broken || (index == also_broken && index >= 0))
+      throw base::InputError("fake.bin", base::str("bad example ", index));
     for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = pixel(index, i);
     return static_cast<std::int32_t>(index % 3);
   }
@@ -43,7 +45,7 @@ class FakeSet final : public Dataset {
   }
 
   std::atomic<int> delay_ms{0};
-  std::atomic<std::int64_t> broken{-1};
+  std::atomic<std::int64_t> broken{-1}, also_broken{-1};
   mutable std::atomic<int> reads{0};
 
  private:
@@ -190,6 +192,63 @@ TEST(Loader, RethrowsAtTheStepThatFailsAndGoesOn) {
     source->batch(4);  // what was prefetched before the repair goes with the restart
     EXPECT_EQ(source->batch(2).labels[5], 21 % 3);
   }
+}
+
+// Whatever the number of workers, the next example stands in for one that cannot be read.
+TEST(Loader, PassesOverBadExamplesUpToItsLimit) {
+  const auto set = std::make_shared<FakeSet>(20);
+  set->broken = 7;
+  set->also_broken = 8;
+  std::vector<Copy> expected;
+  for (const int workers : {0, 1, 3}) {
+    LoaderConfig config{.batch_size = 8, .workers = workers, .bad = std::make_shared<BadExamples>(2)};
+    const auto loader = make_loader(set, config);
+    std::vector<Copy> found;
+    std::vector<float> firsts;
+    for (std::int64_t step = 0; step < 9; ++step) {
+      found.push_back(copy_of(loader->batch(step)));
+      EXPECT_EQ(found.back().labels.size(), step % 3 == 2 ? 4u : 8u);
+      if (step < 3)
+        for (std::size_t i = 0; i < found.back().labels.size(); ++i)
+          firsts.push_back(found.back().inputs[i * 24]);
+    }
+    EXPECT_EQ(config.bad->count(), 2);
+    // Examples 7 and 8 are gone from the epoch and 9 is there three times.
+    EXPECT_EQ(firsts.size(), 20u);
+    EXPECT_EQ(std::set<float>(firsts.begin(), firsts.end()).size(), 18u);
+    const float ninth = (static_cast<float>(FakeSet::pixel(9, 0)) / 255 - 0.25f) / 0.5f;
+    EXPECT_EQ(
+        std::count_if(firsts.begin(), firsts.end(), [&](float v) { return std::abs(v - ninth) < 1e-6f; }), 3);
+    if (expected.empty()) expected = found;
+    EXPECT_EQ(found, expected) << workers;
+  }
+  LoaderConfig strict{.batch_size = 20, .bad = std::make_shared<BadExamples>(1)};
+  try {
+    make_loader(set, strict)->batch(0);
+    FAIL();
+  } catch (const base::InputError& error) {
+    EXPECT_EQ(std::string(error.what()).substr(0, 22), "fake.bin: bad example ");
+    EXPECT_NE(std::string(error.what()).find("; it is bad example 2, and --max-bad 1 passes over no more"),
+              std::string::npos);
+  }
+}
+
+TEST(EvaluationSource, LeavesBadExamplesOut) {
+  const auto set = std::make_shared<FakeSet>(10);
+  set->broken = 5;
+  const LoaderConfig config{.batch_size = 4, .bad = std::make_shared<BadExamples>(1)};
+  const auto source = make_evaluation_source(set, config);
+  std::vector<std::int64_t> sizes;
+  std::vector<std::int32_t> labels;
+  for (std::int64_t step = 0; step < source->steps_per_epoch(); ++step) {
+    const tensor::Batch batch = source->batch(step);
+    EXPECT_EQ(batch.size, batch.global_size);
+    EXPECT_EQ(batch.inputs.shape()[0], batch.size);
+    sizes.push_back(batch.size);
+    labels.insert(labels.end(), batch.labels.begin(), batch.labels.end());
+  }
+  EXPECT_EQ(sizes, (std::vector<std::int64_t>{4, 3, 2}));
+  EXPECT_EQ(labels, (std::vector<std::int32_t>{0, 1, 2, 0, 1, 0, 1, 2, 0}));
 }
 
 TEST(Loader, ReusesItsBuffers) {

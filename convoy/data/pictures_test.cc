@@ -12,6 +12,7 @@
 
 #include "convoy/base/error.h"
 #include "convoy/data/image.h"
+#include "convoy/data/loader.h"
 #include "convoy/data/picture_decoder.h"
 #include "convoy/data/readers/folder.h"
 #include "convoy/data/resample.h"
@@ -322,6 +323,37 @@ TEST_F(Folder, ReadsAreTheSameOnManyThreads) {
   const std::vector<int> expected = values(*set);
   std::vector<std::jthread> threads;
   for (int t = 0; t < 4; ++t) threads.emplace_back([&] { EXPECT_EQ(values(*set), expected); });
+}
+
+// Random crops, flips and colours are the same whatever the number of workers, and not those of another
+// epoch.
+TEST_F(Folder, TrainingBatchesDependOnSeedAndStepAlone) {
+  for (int i = 0; i < 12; ++i)
+    for (const int c : {0, 1}) {
+      const std::string name = (c == 0 ? "a/" : "b/") + std::to_string(i) + ".jpg";
+      write(name, 0);
+      directory_.write(name, jpeg_of(picture(90 + i, 120 - i, [&](auto k, auto y, auto x) {
+                         return (k * 50 + y * (i + 1) + x * 2) % 256;
+                       })));
+    }
+  const auto set = std::shared_ptr<const Dataset>(
+      open_dataset("folder:" + directory_.path(), {.image_size = 32, .fold = {1, 4}}));
+  ASSERT_EQ(set->info().size, 18);
+  std::vector<std::vector<float>> expected;
+  for (const int workers : {0, 1, 3}) {
+    LoaderConfig config{
+        .batch_size = 6, .augment = *parse_augment("resized_crop,flip,jitter=0.4"), .workers = workers};
+    const auto loader = make_loader(set, config);
+    std::vector<std::vector<float>> found;
+    for (std::int64_t step = 0; step < 6; ++step) {
+      const tensor::Batch batch = loader->batch(step);
+      const float* values = batch.inputs.as<float>().data();
+      found.emplace_back(values, values + batch.inputs.shape().count());
+    }
+    if (expected.empty()) expected = found;
+    EXPECT_EQ(found, expected) << workers;
+    EXPECT_NE(found[0], found[3]);
+  }
 }
 
 TEST(RealPictures, FlowersAreCompleteInEveryFold) {
