@@ -50,6 +50,26 @@ def tar():
     return out.getvalue()[:2048]
 
 
+def long_tar(tar_format):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tar_format) as archive:
+        for name in ("class/" + "n" * 120 + ".jpg", "class/short.cls"):
+            entry = tarfile.TarInfo(name)
+            entry.size = 1
+            archive.addfile(entry, io.BytesIO(b"1"))
+    return out.getvalue()[:4096]
+
+
+def shard_index():
+    records = b"".join(struct.pack("<QIIII", 512 + 1024 * i, 5, zlib.crc32(b"hello"), 0, 0) for i in range(3))
+    header = {"format": 1, "classes": [{"name": "a", "count": 1}, {"name": "b", "count": 2}],
+              "shards": [{"name": "all-000000.tar", "size_bytes": 8192, "sha256": "0" * 64}],
+              "records_sha256": hashlib.sha256(records).hexdigest()}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return b"CVYSHARD" + struct.pack("<Q", len(text)) + text + records
+
+
 GRAPH = """graph net 1x6x6
 conv1 = Conv{auto_pad="NOTSET", dilations=[1,1], group=1, kernel_shape=[3,3], output_channels=4, pads=[1,1,1,1]}(input)
 relu1 = Relu{}(conv1)
@@ -134,7 +154,8 @@ def main():
     for name, text in {"square": "n32c64h56k64r3s1p1", "all": "n1c4h9w7k6r3q5s2x1p0x3d1x2g2",
                        "pads": "n1c1h5k1r3p1x2x0x3", "large": "n16777216c16777216h9k1r3"}.items():
         seed("conv_problem", name, text)
-    for name, text in {"augment": "crop=4:reflect,flip,translate=2,rotate=12.5,elastic=34:4", "step": "step:0.1@2.5epochs",
+    for name, text in {"augment": "crop=4:reflect,flip,translate=2,rotate=12.5,elastic=34:4",
+                       "photographs": "resized_crop=0.25:0.9,flip,jitter=0.4:0.3:0", "fold": "2/5", "step": "step:0.1@2.5epochs",
                        "polynomial": "polynomial:2,1e-4+warmup:3epochs", "cosine": "cosine:1e+2+warmup:10steps",
                        "exponential": "exponential:0.5", "constant": "constant+warmup:7"}.items():
         seed("setting_texts", name, text)
@@ -159,6 +180,10 @@ def main():
     seed("archive", "two.gz", gzip.compress(b"one", mtime=0) + gzip.compress(b"two", mtime=0))
     seed("archive", "two.xz", lzma.compress(b"one") + bytes(4) + lzma.compress(b"two"))
     seed("archive", "tar", tar())
+    seed("tar_scan", "ustar", tar())
+    seed("tar_scan", "pax", long_tar(tarfile.PAX_FORMAT))
+    seed("tar_scan", "gnu", long_tar(tarfile.GNU_FORMAT))
+    seed("shard_index", "three", shard_index())
     seed("archive", "tar.gz", gzip.compress(tar(), mtime=0))
 
 

@@ -1,7 +1,6 @@
 #include "convoy/data/tar.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -9,6 +8,7 @@
 
 #include "convoy/base/check.h"
 #include "convoy/base/error.h"
+#include "convoy/data/tar_format.h"
 #include "convoy/io/atomic_file.h"
 
 namespace convoy::data {
@@ -16,49 +16,6 @@ namespace {
 
 using base::InputError;
 using base::str;
-
-constexpr std::size_t kBlock_bytes = 512;
-
-// A block that begins an entry; fields at the places that POSIX.1-1988 (ustar) gives them.
-class Header {
- public:
-  explicit Header(const std::array<char, kBlock_bytes>& block) : block_(block) {}
-
-  bool all_zero() const {
-    return std::all_of(block_.begin(), block_.end(), [](char c) { return c == '\0'; });
-  }
-  std::string name() const { return text(0, 100); }
-  std::optional<std::int64_t> size_bytes() const { return octal(124, 12); }
-  bool is_regular() const { return block_[156] == '0' || block_[156] == '\0'; }
-
-  // The sum of all bytes, its own field counted as blanks.
-  bool checksum_matches() const {
-    std::int64_t sum = 0;
-    for (std::size_t i = 0; i < kBlock_bytes; ++i)
-      sum += i >= 148 && i < 156 ? ' ' : static_cast<unsigned char>(block_[i]);
-    return octal(148, 8) == sum;
-  }
-
- private:
-  std::string text(std::size_t at, std::size_t length) const {
-    return std::string(block_.data() + at, ::strnlen(block_.data() + at, length));
-  }
-  std::optional<std::int64_t> octal(std::size_t at, std::size_t length) const {
-    std::int64_t value = 0;
-    bool any = false;
-    for (std::size_t i = at; i < at + length; ++i) {
-      const char c = block_[i];
-      if (c == ' ' && !any) continue;
-      if (c == ' ' || c == '\0') break;
-      if (c < '0' || c > '7') return std::nullopt;
-      value = value * 8 + (c - '0');  // at most 12 digits: 36 bits
-      any = true;
-    }
-    return any ? std::optional(value) : std::nullopt;
-  }
-
-  const std::array<char, kBlock_bytes>& block_;
-};
 
 // Takes the archive a piece at a time.
 class Extractor {
@@ -100,24 +57,24 @@ class Extractor {
   }
 
   std::size_t take_header(std::span<const std::byte> bytes) {
-    const std::size_t part = std::min(bytes.size(), kBlock_bytes - filled_);
+    const std::size_t part = std::min(bytes.size(), block_.size() - filled_);
     std::memcpy(block_.data() + filled_, bytes.data(), part);
     filled_ += part;
-    if (filled_ == kBlock_bytes) {
+    if (filled_ == block_.size()) {
       filled_ = 0;
-      begin_entry(Header(block_));
+      begin_entry(TarHeader(block_));
     }
     return part;
   }
 
-  void begin_entry(const Header& header) {
-    if (header.all_zero()) return;  // the end, or padding
+  void begin_entry(const TarHeader& header) {
+    if (header.is_zero()) return;  // the end, or padding
     const std::optional<std::int64_t> size_bytes = header.size_bytes();
-    if (!header.checksum_matches() || !size_bytes)
+    if (!header.checksum_matches() || !size_bytes || *size_bytes < 0)
       throw InputError(archive_,
                        str("bad tar header before byte ", position_ + 1, " of the unpacked archive"));
     content_left_ = static_cast<std::uint64_t>(*size_bytes);
-    padding_left_ = (kBlock_bytes - content_left_ % kBlock_bytes) % kBlock_bytes;
+    padding_left_ = static_cast<std::size_t>(tar_padded_bytes(*size_bytes) - *size_bytes);
     const std::string name = io::base_name(header.name());
     const auto it = std::find(missing_.begin(), missing_.end(), name);
     if (it == missing_.end() || !header.is_regular()) return;
@@ -134,7 +91,7 @@ class Extractor {
   const std::string& archive_;
   std::vector<std::string> missing_;
   const std::string& directory_;
-  std::array<char, kBlock_bytes> block_{};
+  TarBlock block_{};
   std::size_t filled_ = 0;
   std::uint64_t content_left_ = 0;
   std::size_t padding_left_ = 0;
