@@ -1,6 +1,8 @@
 #include "convoy/data/picture_store.h"
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <numeric>
 
 #include "convoy/base/check.h"
@@ -42,6 +44,14 @@ class Pool final : public PictureStore {
 };
 
 }  // namespace
+
+bool is_picture_name(std::string name) {
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  constexpr std::array<std::string_view, 6> kEndings{".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".pnm"};
+  return std::any_of(kEndings.begin(), kEndings.end(),
+                     [&](std::string_view ending) { return name.ends_with(ending); });
+}
 
 std::int64_t picture_count(const PictureStore& store) {
   return std::accumulate(store.counts().begin(), store.counts().end(), std::int64_t{0});

@@ -25,6 +25,9 @@ class PictureStore {
   virtual std::string read(std::int64_t index, std::string& bytes) const = 0;
 };
 
+// Whether a file's name ends as a picture's: .jpg, .jpeg, .png, .ppm, .pgm or .pnm, in any case.
+bool is_picture_name(std::string name);
+
 std::int64_t picture_count(const PictureStore& store);
 
 // Two stores of the same classes as one: of each class first those of `first`. Throws InputError, naming

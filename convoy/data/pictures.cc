@@ -116,6 +116,13 @@ Part choose_part(const PicturePlace& place, const DatasetRequest& request) {
 
 }  // namespace
 
+std::string picture_path(const DatasetRequest& request) {
+  std::string path =
+      request.data_dir.empty() ? request.source : io::join_path(request.data_dir, request.source);
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return path;
+}
+
 std::unique_ptr<Dataset> make_pictures(const PicturePlace& place, const DatasetRequest& request) {
   if (request.image_size < 1 || request.image_size > kMaxImageSize)
     throw base::UsageError(base::str("samples of ", request.image_size, " pixels a side; from 1 to ",
@@ -133,6 +140,18 @@ std::unique_ptr<Dataset> make_pictures(const PicturePlace& place, const DatasetR
     throw base::InputError(place.path, base::str("no picture is left for ", is_test ? "testing" : "training",
                                                  "; choose another --fold or --test-share"));
   return pictures;
+}
+
+tensor::Tensor load_photograph(const std::string& path, const tensor::Shape& sample_shape,
+                               double centre_share) {
+  const ImageSize size{sample_shape[0], sample_shape[1], sample_shape[2]};
+  tensor::Tensor sample(tensor::DType::u8, sample_shape);
+  const std::string bytes = io::read_file(path);
+  make_picture_decoder()->decode(
+      std::as_bytes(std::span(bytes)), path, size,
+      [&](std::int64_t height, std::int64_t width) { return centre_crop(height, width, size, centre_share); },
+      sample.as<std::uint8_t>());
+  return sample;
 }
 
 }  // namespace convoy::data

@@ -7,11 +7,12 @@
 #include "convoy/data/readers/cifar10.h"
 #include "convoy/data/readers/folder.h"
 #include "convoy/data/readers/mnist.h"
+#include "convoy/data/readers/shards.h"
 
 namespace convoy::data {
 namespace {
 
-constexpr std::array<DatasetKind, 4> kDatasets{{
+constexpr std::array<DatasetKind, 5> kDatasets{{
     {"digits", "generated digits, 28x28 grey, 10 classes; needs no file", &open_digits, {{1, 28, 28}, 10}},
     {"mnist",
      "handwritten digits, 28x28 grey, 10 classes; files or a download of 12 MB",
@@ -22,6 +23,7 @@ constexpr std::array<DatasetKind, 4> kDatasets{{
      &open_cifar10,
      {{3, 32, 32}, 10}},
     {"folder", "pictures in one folder a class, as folder:PATH", &open_folder, {}, &describe_folder},
+    {"shards", "pictures in tar shards, as shards:PATH", &open_shards, {}, &describe_shards},
 }};
 
 struct NamedSet {

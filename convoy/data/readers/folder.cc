@@ -1,14 +1,13 @@
 #include "convoy/data/readers/folder.h"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <filesystem>
 #include <functional>
 #include <optional>
 
 #include "convoy/base/check.h"
 #include "convoy/base/error.h"
+#include "convoy/data/picture_store.h"
 #include "convoy/io/file.h"
 
 namespace convoy::data {
@@ -21,14 +20,6 @@ using base::str;
 constexpr std::int64_t kMaxPicture_bytes = std::int64_t{256} << 20;
 
 bool is_hidden(const std::string& name) { return name.starts_with('.'); }
-
-bool is_picture_name(std::string name) {
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  constexpr std::array<std::string_view, 6> kEndings{".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".pnm"};
-  return std::any_of(kEndings.begin(), kEndings.end(),
-                     [&](std::string_view ending) { return name.ends_with(ending); });
-}
 
 // Calls `visit` for each entry that is not hidden. Throws InputError.
 void for_each_entry(const std::string& directory,
@@ -161,13 +152,6 @@ PicturePlace find_folder_parts(const std::string& directory) {
       .path = directory, .train = [parts] { return open_folder_store(parts.train); }, .test = {}};
   if (!parts.test.empty()) place.test = [parts] { return open_folder_store(parts.test); };
   return place;
-}
-
-std::string picture_path(const DatasetRequest& request) {
-  std::string path =
-      request.data_dir.empty() ? request.source : io::join_path(request.data_dir, request.source);
-  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
-  return path;
 }
 
 std::unique_ptr<Dataset> open_folder(const DatasetRequest& request) {

@@ -19,9 +19,6 @@ std::shared_ptr<const PictureStore> open_folder_store(const std::string& directo
 // DIRECTORY undivided. Both parts must have the same classes.
 PicturePlace find_folder_parts(const std::string& directory);
 
-// request.source, below request.data_dir where that is given and the source is relative.
-std::string picture_path(const DatasetRequest& request);
-
 std::unique_ptr<Dataset> open_folder(const DatasetRequest& request);
 // Lists the class folders, and no others.
 DatasetShape describe_folder(const DatasetRequest& request);

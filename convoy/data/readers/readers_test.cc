@@ -269,7 +269,7 @@ TEST(Catalog, NamesAreUniqueAndUnknownOnesListThem) {
     FAIL();
   } catch (const base::UsageError& error) {
     EXPECT_EQ(std::string(error.what()),
-              "unknown data set 'imagenet'; known are digits, mnist, cifar10, folder:PATH");
+              "unknown data set 'imagenet'; known are digits, mnist, cifar10, folder:PATH, shards:PATH");
   }
 }
 
