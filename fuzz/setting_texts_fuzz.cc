@@ -1,7 +1,8 @@
-// Any bytes as the small grammars inside settings: augmentation, schedule, shape of a sample. What is
+// Any bytes as the small grammars inside settings: augmentation, fold, schedule, shape of a sample. What is
 // accepted prints a text that gives the same value, and can be used.
 #include "convoy/base/rng.h"
 #include "convoy/data/augment.h"
+#include "convoy/data/division.h"
 #include "convoy/optim/schedule.h"
 #include "convoy/run/assemble.h"
 #include "fuzz/fuzz_input.h"
@@ -43,11 +44,22 @@ void check_sample_shape(std::string_view text) {
   CONVOY_CHECK(back.ok() && *back == *shape, shape->str());
 }
 
+void check_fold(std::string_view text) {
+  const auto fold = convoy::data::parse_fold(text);
+  if (!fold || fold->count == 0) return;
+  const std::int64_t counts[] = {17, 0, 5};
+  using Kind = convoy::data::PartRule::Kind;
+  const convoy::data::Division train(counts, {.kind = Kind::train, .fold = *fold});
+  const convoy::data::Division test(counts, {.kind = Kind::test, .fold = *fold});
+  CONVOY_CHECK(train.size() + test.size() == 22, text);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text = convoy::fuzz::as_text(data, size);
   check_augmentation(text);
+  check_fold(text);
   check_schedule(text);
   check_sample_shape(text);
   return 0;

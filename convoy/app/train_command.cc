@@ -31,6 +31,7 @@ io::Json result_json(const run::TrainResult& result, const std::string& trace_pa
                         {"seconds", result.seconds},
                         {"images_per_second", result.images_per_second},
                         {"data_wait_seconds", result.data_wait_seconds},
+                        {"bad_examples", result.bad_examples},
                         {"peak_memory_bytes", result.peak_memory_bytes},
                         {"run_directory", result.run_directory},
                         {"checkpoint", result.checkpoint},
@@ -61,7 +62,10 @@ void print_result(const run::TrainResult& result, const std::string& report_path
   }
   out << report::thousands(result.outcome.steps) << " steps in " << report::duration(result.seconds) << ", "
       << report::thousands(std::llround(result.images_per_second)) << " images/s, peak memory "
-      << report::memory_size(result.peak_memory_bytes) << "\n";
+      << report::memory_size(result.peak_memory_bytes) << "; waited "
+      << report::duration(result.data_wait_seconds) << " for data\n";
+  if (result.bad_examples > 0)
+    out << report::thousands(result.bad_examples) << " bad examples were passed over\n";
   if (is_interrupted(result))
     out << "interrupted; go on with: convoy train --config " << result.run_directory
         << "/config.toml --output " << result.run_directory << " --resume auto\n";
@@ -121,6 +125,8 @@ Command train_command() {
           .arguments = "",
           .example =
               "  convoy train --model lenet5 --data mnist --epochs 10 --seed 1\n"
+              "  convoy train --model lenet5 --data folder:photos --image-size 64 --augment "
+              "resized_crop,flip\n"
               "  convoy train --config runs/mine/config.toml --output runs/mine --resume auto\n",
           .settings = kSettings,
           .options = kOptions,

@@ -8,6 +8,7 @@
 #include "convoy/base/threads.h"
 #include "convoy/data/dataset.h"
 #include "convoy/models/catalog.h"
+#include "convoy/run/feed.h"
 #include "convoy/run/nearest.h"
 
 namespace convoy::run {
@@ -87,11 +88,11 @@ base::Result<tensor::Shape> parse_sample_shape(std::string_view text) {
 
 graph::Graph build_configured_model(const RunConfig& config) {
   models::ModelRequest request{.width = config.width, .depth = config.depth, .zero_gamma = config.zero_gamma};
-  for (const data::DatasetKind& kind : data::dataset_catalog()) {
-    if (kind.name != config.data) continue;
-    request.input_shape = {kind.shape.sample_shape[0], kind.shape.sample_shape[1],
-                           kind.shape.sample_shape[2]};
-    request.classes = kind.shape.classes;
+  if (data::find_dataset(config.data) != nullptr) {
+    const data::DatasetShape shape =
+        data::describe_dataset(config.data, dataset_request(config, data::Split::train));
+    request.input_shape = {shape.sample_shape[0], shape.sample_shape[1], shape.sample_shape[2]};
+    request.classes = shape.classes;
   }
   if (!config.input.empty()) request.input_shape = parse_sample_shape(config.input).value();
   if (config.classes != 0) request.classes = config.classes;

@@ -27,7 +27,12 @@ struct RunConfig {
   bool offline = false;
   std::int64_t train_size = 0;  // examples of a generated set; 0: its default
   std::int64_t test_size = 0;
-  std::string augment;  // "", or such as "crop=4,flip"
+  std::string augment;            // "", or such as "crop=4,flip"
+  std::int64_t image_size = 224;  // of pictures of any size: data::DatasetRequest's
+  double centre_crop = 0.875;
+  double test_share = 0.2;
+  std::string fold;          // "", or such as "1/5"
+  std::int64_t max_bad = 0;  // examples that cannot be read and are passed over
 
   // training: what changes the meaning
   std::int64_t epochs = 10;

@@ -7,13 +7,23 @@
 
 namespace convoy::run {
 
-std::shared_ptr<const data::Dataset> open_split(const RunConfig& config, data::Split split) {
+data::DatasetRequest dataset_request(const RunConfig& config, data::Split split) {
   data::DatasetRequest request;
   request.split = split;
   request.data_dir = config.data_dir;
   request.offline = config.offline;
   request.size = split == data::Split::train ? config.train_size : config.test_size;
-  return data::open_dataset(config.data, request);
+  request.image_size = config.image_size;
+  request.centre_crop = config.centre_crop;
+  request.test_share = config.test_share;
+  const auto fold = data::parse_fold(config.fold);
+  if (!fold) throw base::UsageError(base::str("--fold ", fold.reason().text));
+  request.fold = *fold;
+  return request;
+}
+
+std::shared_ptr<const data::Dataset> open_split(const RunConfig& config, data::Split split) {
+  return data::open_dataset(config.data, dataset_request(config, split));
 }
 
 void check_fit(const graph::Graph& graph, const data::DatasetInfo& info) {
@@ -32,6 +42,7 @@ data::LoaderConfig loader_config(const RunConfig& config) {
   loader.batch_size = config.batch;
   loader.seed = config.seed;
   loader.workers = config.loader_workers;
+  loader.bad = std::make_shared<data::BadExamples>(config.max_bad);
   if (!config.augment.empty()) {
     auto augment = data::parse_augment(config.augment);
     if (!augment) throw base::UsageError(base::str("--augment: ", augment.reason().text));

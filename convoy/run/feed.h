@@ -11,6 +11,9 @@
 
 namespace convoy::run {
 
+// What the config asks of its data set.
+data::DatasetRequest dataset_request(const RunConfig& config, data::Split split);
+
 // Opens one split of the config's data set. The test split of generated data does not depend on the run's
 // seed, so that runs are compared on the same examples. Throws what data::open_dataset throws.
 std::shared_ptr<const data::Dataset> open_split(const RunConfig& config, data::Split split);

@@ -8,6 +8,7 @@
 #include "convoy/base/error.h"
 #include "convoy/base/threads.h"
 #include "convoy/data/image.h"
+#include "convoy/data/pictures.h"
 #include "convoy/exec/graph_objective.h"
 #include "convoy/io/file.h"
 #include "convoy/run/checkpoint_texts.h"
@@ -60,9 +61,19 @@ class CheckpointModel final : public Model {
   }
 
  private:
+  // Photographs as its tests showed them to the model, other pictures whole.
+  tensor::Tensor load(const std::string& file) const {
+    const tensor::Shape& sample = texts_.graph.input_shape();
+    const RunConfig config = parse_config(texts_.config, file).config;
+    const data::DatasetKind* kind = data::find_dataset(config.data);
+    if (kind != nullptr && kind->describe != nullptr && sample.rank() == 3 && sample[0] == 3)
+      return data::load_photograph(file, sample, config.centre_crop);
+    return data::load_sample(file, sample);
+  }
+
   Prediction predict_one(const std::string& file, int top) {
     const tensor::Shape& sample = texts_.graph.input_shape();
-    const tensor::Tensor pixels = data::load_sample(file, sample);
+    const tensor::Tensor pixels = load(file);
     const std::vector<float> inputs = normalised(pixels.as<std::uint8_t>());
     tensor::Batch batch{.size = 1, .global_size = 1};
     batch.inputs = tensor::ConstView(inputs.data(), tensor::DType::f32,

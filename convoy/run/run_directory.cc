@@ -105,13 +105,21 @@ std::string checkpoint_place(const std::string& path) {
   return io::file_exists(io::join_path(path, "config.toml")) ? io::join_path(path, "checkpoints") : path;
 }
 
+// "folder:photos/flowers" as a part of a file's name: "folder-flowers".
+std::string short_name(std::string data) {
+  while (data.ends_with('/')) data.pop_back();
+  const std::size_t colon = data.find(':');
+  return colon == std::string::npos ? data
+                                    : data.substr(0, colon) + "-" + io::base_name(data.substr(colon + 1));
+}
+
 std::string default_run_directory(const RunConfig& config) {
   const std::time_t now = std::time(nullptr);
   std::tm local{};
   ::localtime_r(&now, &local);
   char stamp[32];
   std::strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &local);
-  const std::string stem = fmt::format("runs/{}-{}-{}", config.model, config.data, stamp);
+  const std::string stem = fmt::format("runs/{}-{}-{}", config.model, short_name(config.data), stamp);
   std::string path = stem;
   for (int k = 2; std::filesystem::exists(path); ++k) path = fmt::format("{}-{}", stem, k);
   return path;

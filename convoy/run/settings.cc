@@ -9,6 +9,7 @@
 
 #include "convoy/base/check.h"
 #include "convoy/data/augment.h"
+#include "convoy/data/division.h"
 #include "convoy/kernels/kernel.h"
 #include "convoy/optim/schedule.h"
 #include "convoy/optim/update_rule.h"
@@ -25,7 +26,7 @@ constexpr std::int64_t kMaxSize = std::int64_t{1} << 50;
 constexpr std::int64_t kMaxSeed = 0x7fffffffffffffff;  // TOML's largest integer
 
 // Intervals of real settings.
-enum class Range { positive, not_negative, fraction, multiple };
+enum class Range { positive, not_negative, fraction, share, multiple };
 
 base::Reason refusal(const std::string& expected, std::string_view text) {
   return base::Reason{base::str("must be ", expected, ", not '", text, "'")};
@@ -55,6 +56,7 @@ base::Verdict set_real(RunConfig& config, std::string_view text) {
   if (range == Range::positive && !(value > 0)) return refusal("above 0", text);
   if (range == Range::not_negative && !(value >= 0)) return refusal("at least 0", text);
   if (range == Range::fraction && !(value >= 0 && value < 1)) return refusal("at least 0 and below 1", text);
+  if (range == Range::share && !(value > 0 && value <= 1)) return refusal("above 0 and at most 1", text);
   if (range == Range::multiple && value != 0 && !(value >= 1)) return refusal("0 or at least 1", text);
   config.*member = value;
   return {};
@@ -129,6 +131,11 @@ base::Verdict check_augment(std::string_view text) {
 base::Verdict check_input(std::string_view text) {
   if (text.empty()) return {};
   const auto parsed = parse_sample_shape(text);
+  return parsed ? base::Verdict() : base::Verdict(parsed.reason());
+}
+
+base::Verdict check_fold(std::string_view text) {
+  const auto parsed = data::parse_fold(text);
   return parsed ? base::Verdict() : base::Verdict(parsed.reason());
 }
 
@@ -231,12 +238,17 @@ constexpr Setting kSettings[] = {
     integer<&C::classes, 0, 1 << 24>("model", "classes", "outputs of the last layer; 0: as many as the data set has"),
     boolean<&C::zero_gamma>("model", "zero_gamma", "start the last batch norm of each residual block at scale 0"),
 
-    text<&C::data, not_empty>("data", "data", "data set: digits (generated), mnist, cifar10"),
+    text<&C::data, not_empty>("data", "data", "data set: digits (generated), mnist, cifar10, folder:PATH, shards:PATH"),
     text<&C::data_dir>("data", "data_dir", "directory that holds mnist/, cifar10/; empty: the cache, then a download"),
     boolean<&C::offline>("data", "offline", "never use the network"),
     integer<&C::train_size, 0, kMany>("data", "train_size", "training examples of a generated set; 0: its default"),
     integer<&C::test_size, 0, kMany>("data", "test_size", "test examples of a generated set; 0: its default"),
-    text<&C::augment, check_augment>("data", "augment", "changes to training images, such as crop=4,flip,rotate=15"),
+    text<&C::augment, check_augment>("data", "augment", "changes to training images, such as crop=4,flip,rotate=15 or resized_crop,flip,jitter=0.4"),
+    integer<&C::image_size, 1, 4096>("data", "image_size", "height and width that pictures of a folder or of shards are resized to"),
+    real<&C::centre_crop, Range::share>("data", "centre_crop", "share of a picture's shorter side that testing sees"),
+    real<&C::test_share, Range::fraction>("data", "test_share", "share of each class for testing, of pictures that are not divided into train and val"),
+    text<&C::fold, check_fold>("data", "fold", "test on this fold of all pictures and train on the others, as in 1/5"),
+    integer<&C::max_bad, 0, kMany>("data", "max_bad", "pictures that cannot be read and are passed over with a warning; one more ends the run"),
 
     integer<&C::epochs, 1, kMany>("train", "epochs", "passes over the training data"),
     integer<&C::steps, 0, kMany>("train", "steps", "stop after so many update steps; 0: as epochs says"),

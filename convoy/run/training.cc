@@ -155,6 +155,7 @@ class Session final : public train::Checkpointer {
                                       .initial_slot_value = rule_->initial_slot_value(),
                                       .codec = make_segment_codec()});
     const data::LoaderConfig loader = loader_config(config_);
+    bad_examples_ = loader.bad;
     batches_ = data::make_loader(train_set_, loader);
     test_batches_ = data::make_evaluation_source(test_set_, loader);
     strategy_config();
@@ -354,6 +355,7 @@ class Session final : public train::Checkpointer {
     result_.seconds = total_.seconds;
     result_.images_per_second = total_.seconds > 0 ? static_cast<double>(total_.samples) / total_.seconds : 0;
     result_.data_wait_seconds = batches_->wait_seconds();
+    result_.bad_examples = bad_examples_->count();
     result_.peak_memory_bytes = base::peak_memory_bytes();
     if (profiler_) result_.profile = profiler_->finish(probe());
     return std::move(result_);
@@ -374,6 +376,7 @@ class Session final : public train::Checkpointer {
   plan::Plan plan_;
   std::unique_ptr<exec::GraphObjective> objective_;
   std::unique_ptr<train::ParamStore> store_;
+  std::shared_ptr<const data::BadExamples> bad_examples_;
   std::unique_ptr<data::BatchSource> batches_, test_batches_;
   train::StrategyConfig strategy_config_;
   std::optional<Profiler> profiler_;

@@ -62,7 +62,8 @@ struct TrainResult {
   std::int64_t epochs = 0;  // finished
   double seconds = 0;       // of training steps and checkpoints, evaluation left out
   double images_per_second = 0;
-  double data_wait_seconds = 0;
+  double data_wait_seconds = 0;   // of training steps
+  std::int64_t bad_examples = 0;  // passed over: see RunConfig::max_bad
   std::int64_t peak_memory_bytes = 0;
   std::optional<ProfileReport> profile;  // where the config asks for one
 };
