@@ -198,6 +198,75 @@ class BadData : public BadInput {
   }
 };
 
+// Photographs in folders: DIR/{cat,dog}/N.pgm.
+class BadPictures : public BadInput {
+ protected:
+  static constexpr const char* kTrain =
+      "train --model linear --image-size 8 --batch 8 --epochs 2 --quiet --threads 1 --output run --data ";
+
+  void SetUp() override {
+    for (const char* name : {"photos/cat", "photos/dog"}) {
+      fs::create_directories(path(name));
+      for (int i = 0; i < 10; ++i) write_digit(std::string(name) + "/" + std::to_string(i) + ".pgm", i);
+    }
+  }
+  void expect_bad(const std::string& data, const std::string& part, const std::string& more = "") const {
+    expect_refused(kTrain + data + more, 3, part);
+  }
+};
+
+TEST_F(BadPictures, FoldersThatAreNoClasses) {
+  expect_bad("folder:absent", "absent: no such directory");
+  expect_bad("folder:photos/cat", "photos/cat: no folder in it");
+  fs::create_directories(path("photos/empty"));
+  expect_bad("folder:photos", "photos/empty: no picture");
+  fs::remove(path("photos/empty"));
+  fs::remove_all(path("photos/dog"));
+  expect_bad("folder:photos", "photos: one class only, 'cat'");
+  expect_refused("train --data folder", 2, "folder:PATH");
+  expect_refused("train --data folder:photos --fold 6/5", 2, "such as 1/5");
+  expect_refused("train --data folder:photos --centre-crop 0", 2, "above 0");
+  expect_refused("train --data digits --augment resized_crop", 2, "pictures of one size");
+}
+
+// Corrupt, cut and unreadable pictures: named, and passed over up to --max-bad.
+TEST_F(BadPictures, BadOnesArePassedOverUpToTheLimit) {
+  directory_.write("photos/cat/0.jpg", "\xff\xd8\xff no picture");
+  directory_.write("photos/dog/cut.pgm", "P5 28 28 255\nshort");
+  fs::create_directory_symlink("nowhere", path("photos/dog/gone.png"));
+  const std::string line = testing::refusal(convoy(std::string(kTrain) + "folder:photos --test-share 0"), 3);
+  EXPECT_PRED2(contains, line, "photos/");
+  EXPECT_PRED2(contains, line, "it is bad example 1, and --max-bad 0 passes over none");
+  fs::remove_all(path("run"));
+  const ChildResult check = convoy("data check photos --quiet");
+  EXPECT_EQ(check.status, 3);
+  EXPECT_PRED2(contains, check.err, "photos: 3 of its pictures cannot be read");
+  EXPECT_PRED2(contains, check.out, "photos/dog/gone.png: no such file");
+  const ChildResult result = convoy(std::string(kTrain) + "folder:photos --test-share 0 --max-bad 3 --json");
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_PRED2(contains, result.out, "\"bad_examples\": 3");
+}
+
+TEST_F(BadPictures, DamagedShards) {
+  EXPECT_EQ(convoy("data pack photos --out packed --shard-size 4K --quiet").status, 0);
+  expect_refused("data pack photos --out packed", 2, "packed: exists already");
+  expect_refused("data pack photos", 2, "--out");
+  expect_refused("data repack photos", 2, "there are pack and check");
+  expect_refused("data pack photos --out other --shard-size many", 2, "as in 16M");
+  const std::string shard = path("packed/all-000001.tar");
+  damage(shard, [](std::string& bytes) { bytes.resize(bytes.size() / 2); });
+  expect_bad("shards:packed", "packed/all-000001.tar: cut short");
+  fs::remove(path("packed/all.index"));
+  expect_bad("shards:packed", "packed/all-000001.tar: cut short");
+  expect_bad("shards:packed/none-*.tar", "no such shard");
+}
+
+TEST_F(BadPictures, DamagedIndex) {
+  EXPECT_EQ(convoy("data pack photos --out packed --quiet").status, 0);
+  flip_bit(path("packed/all.index"), io::read_file(path("packed/all.index")).size() - 30);
+  expect_bad("shards:packed", "packed/all.index: its records are not those that were written");
+}
+
 TEST_F(BadData, WholeFilesAreGood) {  // so that the refusals below have no other cause
   const ChildResult result =
       convoy("train --data mnist --data-dir data --model linear --output run --epochs 1 --batch 10 --json");

@@ -193,7 +193,7 @@ TEST_F(Cli, EveryCommandHasHelpWithAnExample) {
   const ChildResult program = convoy("--help");
   EXPECT_EQ(program.status, 0);
   EXPECT_EQ(program.err, "");
-  for (const std::string command : {"train", "eval", "predict", "inspect", "doctor"}) {
+  for (const std::string command : {"train", "eval", "predict", "inspect", "data", "doctor"}) {
     EXPECT_PRED2(contains, program.out, command);
     const ChildResult help = convoy(command + " --help");
     EXPECT_EQ(help.status, 0);
@@ -228,6 +228,32 @@ TEST_F(Cli, InspectPrintsTheGraphAsRecorded) {
   const ChildResult graph = convoy("inspect --model lenet5 --only graph");
   EXPECT_EQ(graph.status, 0) << graph.err;
   EXPECT_EQ(graph.out, io::read_file(CONVOY_GOLDEN_DIRECTORY "/inspect_lenet5_graph.txt"));
+}
+
+// A run on a folder and one on its shards are the same run.
+TEST_F(Cli, FoldersAndTheirShardsTrainAlike) {
+  for (const std::string name : {"a", "b"}) {
+    std::filesystem::create_directories(path("photos/" + name));
+    for (int i = 0; i < 12; ++i) {
+      data::Image image{.channels = 3, .height = 20, .width = 24, .pixels = {}};
+      for (int k = 0; k < 3 * 20 * 24; ++k)
+        image.pixels.push_back(static_cast<std::uint8_t>((name == "a" ? k * (i + 3) : k / 24 * 9 + i) % 256));
+      data::save_image(image, path(base::str("photos/", name, "/", i, ".png")));
+    }
+  }
+  const io::Json packed = json_of(convoy("data pack photos --out packed --shard-size 8K --quiet --json"));
+  EXPECT_EQ(io::require_array(packed, "parts", "pack").size(), 1u);
+  const io::Json checked = json_of(convoy("data check packed --quiet --json"));
+  EXPECT_EQ(integer(checked, "bad"), 0);
+  const std::string train =
+      "train --model linear --image-size 12 --batch 6 --epochs 3 --threads 1 --quiet --json --fold 2/4 "
+      "--augment resized_crop,flip,jitter=0.3 ";
+  const io::Json folder = json_of(convoy(train + "--data folder:photos --output f --loader-workers 0"));
+  const io::Json shards = json_of(convoy(train + "--data shards:packed --output s --loader-workers 2"));
+  EXPECT_EQ(io::require_double(folder, "test_loss", "folder"),
+            io::require_double(shards, "test_loss", "shards"));
+  EXPECT_EQ(integer(json_of(convoy("eval f --json")), "samples"), 6);
+  EXPECT_EQ(convoy("predict f photos/a/1.png").status, 0);
 }
 
 TEST_F(Cli, DoctorListsFindings) {

@@ -91,20 +91,6 @@ double seconds(const CommandLine& line) {
   return value;
 }
 
-// "16M": K, M and G are powers of 1,024.
-std::int64_t workspace_limit(const CommandLine& line) {
-  if (!line.has("workspace-limit")) return std::numeric_limits<std::int64_t>::max();
-  const std::string text = line.text("workspace-limit", "");
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const std::string unit(end, text.data() + text.size());
-  const int shift = unit == "K" ? 10 : unit == "M" ? 20 : unit == "G" ? 30 : unit.empty() ? 0 : -1;
-  if (error != std::errc() || shift < 0 || value < 0 || value > std::int64_t{1} << 30)
-    throw base::UsageError(
-        base::str("--workspace-limit must be a number of bytes, as in 16M, not '", text, "'"));
-  return value << shift;
-}
-
 // Entries by their names, or by what stands before the colon: "winograd" is all its variants.
 std::vector<std::string> algorithms(const CommandLine& line) {
   std::vector<std::string> chosen;
@@ -189,7 +175,8 @@ Request read_request(const CommandLine& line) {
                   .interval = line.has("interval")};
   if (request.json && request.csv) throw base::UsageError("--json and --csv exclude each other");
   request.config.training = !line.has("inference");
-  request.config.workspace_limit_bytes = workspace_limit(line);
+  request.config.workspace_limit_bytes =
+      line.size_bytes("workspace-limit", std::numeric_limits<std::int64_t>::max());
   request.config.algorithms = algorithms(line);
   request.config.repetitions = line.integer("repetitions", 5, 1, 100'000);
   request.config.seconds = seconds(line);

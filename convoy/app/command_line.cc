@@ -162,6 +162,19 @@ int CommandLine::integer(std::string_view option, int otherwise, int low, int hi
   return value;
 }
 
+std::int64_t CommandLine::size_bytes(std::string_view option, std::int64_t otherwise) const {
+  if (!has(option)) return otherwise;
+  const std::string given = text(option, "");
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(given.data(), given.data() + given.size(), value);
+  const std::string unit(end, given.data() + given.size());
+  const int shift = unit == "K" ? 10 : unit == "M" ? 20 : unit == "G" ? 30 : unit.empty() ? 0 : -1;
+  if (error != std::errc() || shift < 0 || value < 0 || value > std::int64_t{1} << 30)
+    throw base::UsageError(
+        base::str(flag_of(option), " must be a number of bytes, as in 16M, not '", given, "'"));
+  return value << shift;
+}
+
 CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   if (arguments.empty()) refuse("no command", nullptr);
   const std::string& first = arguments.front();

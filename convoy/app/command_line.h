@@ -1,6 +1,7 @@
 // From arguments to what they ask for.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -29,6 +30,8 @@ struct CommandLine {
   std::string text(std::string_view option, std::string_view otherwise) const;
   // The whole number of an option within [low, high], or `otherwise`. Throws UsageError.
   int integer(std::string_view option, int otherwise, int low, int high) const;
+  // The bytes of an option such as "16M" (K, M and G are powers of 1,024), or `otherwise`. Throws UsageError.
+  std::int64_t size_bytes(std::string_view option, std::int64_t otherwise) const;
 };
 
 // Reads the arguments, the program's name left out. A setting that is given twice has its last text,

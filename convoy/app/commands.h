@@ -33,6 +33,7 @@ Command eval_command();
 Command predict_command();
 Command inspect_command();
 Command bench_command();
+Command data_command();
 Command tune_command();
 Command doctor_command();
 

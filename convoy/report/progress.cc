@@ -15,18 +15,6 @@ namespace {
 constexpr double kRateWindow_seconds = 1;
 constexpr int kSmallestBar = 8, kLargestBar = 30;
 
-std::string bar(double share, int width, bool colours) {
-  constexpr const char* kEighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-  const int eighths = static_cast<int>(std::clamp(share, 0.0, 1.0) * width * 8);
-  std::string done;
-  for (int i = 0; i < eighths / 8; ++i) done += "█";
-  done += kEighths[eighths % 8];
-  const int left = width - eighths / 8 - (eighths % 8 != 0 ? 1 : 0);
-  std::string rest;
-  for (int i = 0; i < left; ++i) rest += colours ? "─" : "·";
-  return colours ? "\x1b[36m" + done + "\x1b[90m" + rest + "\x1b[0m" : done + rest;
-}
-
 class ProgressImpl final : public Progress {
  public:
   ProgressImpl(const ProgressConfig& config, const base::Clock& clock,
@@ -109,7 +97,7 @@ class ProgressImpl final : public Progress {
     const int bar_width = std::min(kLargestBar, room - display_width(line) - display_width(rest) - 2);
     const double share = static_cast<double>(last_.step) / static_cast<double>(config_.total_steps);
     if (bar_width >= kSmallestBar)
-      line += "  " + bar(share, bar_width, config_.terminal.colours) + rest;
+      line += "  " + progress_bar(share, bar_width, config_.terminal.colours) + rest;
     else
       line = clip(line + rest, room);
     write_("\r" + line + "\x1b[K");
@@ -132,6 +120,18 @@ class ProgressImpl final : public Progress {
 };
 
 }  // namespace
+
+std::string progress_bar(double share, int width, bool colours) {
+  constexpr const char* kEighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+  const int eighths = static_cast<int>(std::clamp(share, 0.0, 1.0) * width * 8);
+  std::string done;
+  for (int i = 0; i < eighths / 8; ++i) done += "█";
+  done += kEighths[eighths % 8];
+  const int left = width - eighths / 8 - (eighths % 8 != 0 ? 1 : 0);
+  std::string rest;
+  for (int i = 0; i < left; ++i) rest += colours ? "─" : "·";
+  return colours ? "\x1b[36m" + done + "\x1b[90m" + rest + "\x1b[0m" : done + rest;
+}
 
 std::unique_ptr<Progress> make_progress(const ProgressConfig& config, const base::Clock& clock,
                                         std::function<void(std::string_view)> write) {

@@ -45,6 +45,9 @@ class Progress {
   virtual void clear() = 0;
 };
 
+// A bar of `width` columns.
+std::string progress_bar(double share, int width, bool colours);
+
 // `clock` must outlive it. `write` gets the bytes for stderr.
 std::unique_ptr<Progress> make_progress(const ProgressConfig& config, const base::Clock& clock,
                                         std::function<void(std::string_view)> write);
