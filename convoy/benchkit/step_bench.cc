@@ -14,6 +14,7 @@
 #include "convoy/exec/profile.h"
 #include "convoy/kernels/cost.h"
 #include "convoy/run/assemble.h"
+#include "convoy/run/feed.h"
 #include "convoy/run/initialise.h"
 #include "convoy/run/planning.h"
 #include "convoy/run/segment_codec.h"
@@ -58,8 +59,11 @@ tensor::ParamLayout decayed_layout(tensor::ParamLayout layout, bool decay_biases
   return layout;
 }
 
-std::unique_ptr<data::BatchSource> make_batches(const graph::Graph& graph, const run::RunConfig& config,
+std::unique_ptr<data::BatchSource> make_batches(const graph::Graph& graph, const StepBenchConfig& bench,
                                                 std::int64_t classes) {
+  const run::RunConfig& config = bench.run;
+  if (bench.real_data)
+    return data::make_loader(run::open_split(config, data::Split::train), run::loader_config(config));
   return data::make_synthetic_source({.sample_shape = graph.input_shape(),
                                       .classes = classes,
                                       .batch_size = config.batch,
@@ -94,7 +98,7 @@ class Bench final : public StepBench {
                                         .slot_count = rule_->slot_count(),
                                         .initial_slot_value = rule_->initial_slot_value(),
                                         .codec = run::make_segment_codec()})),
-        batches_(make_batches(graph_, config.run, objective_->output_count())),
+        batches_(make_batches(graph_, config, objective_->output_count())),
         transports_(comm::make_inproc_group(1)),
         strategy_(make_sync()) {
     run::initialise_store(graph_, config.run.seed, *store_);

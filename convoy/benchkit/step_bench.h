@@ -18,6 +18,9 @@ struct StepBenchConfig {
   int threads = 1;
   // Weight decay of biases as well, as PyTorch's optimisers have it unless told otherwise.
   bool decay_biases = false;
+  // Train on run.data's examples, loaded and augmented as `convoy train` does, instead of one synthetic
+  // batch.
+  bool real_data = false;
 };
 
 // Consecutive training steps, timed one by one from the end of the step before.
@@ -38,8 +41,8 @@ struct TimeShares {
       0;  // all the rest: binding and dispatching steps, the loop of the strategy, the clocks
 };
 
-// One model in training on one fixed synthetic batch, by the strategy `sync`. Windows continue one training
-// run, which does not end in this object's life. Not thread-safe.
+// One model in training on one fixed synthetic batch, or on real ones, by the strategy `sync`. Windows
+// continue one training run, which does not end in this object's life. Not thread-safe.
 class StepBench {
  public:
   virtual ~StepBench() = default;
