@@ -97,6 +97,8 @@ class GraphBuilder {
 
   // The shape of a value for a batch of `n`, for builders whose layers depend on it.
   tensor::Shape shape(ValueId value) const;
+  // What build() will refuse with; empty as long as nothing is wrong.
+  const std::string& mistake() const { return mistake_; }
 
   // Requires an output. Refuses unreachable layers, a loss that is no scalar, and whatever add() met,
   // naming layer, operator and shapes.

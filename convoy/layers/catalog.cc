@@ -21,6 +21,7 @@ constexpr const graph::LayerKind* kCatalog[] = {
     &kMeanSquaredError,
     &kMul,
     &kPad,
+    &kParameter,
     &kRadialBasis,
     &kRelu,
     &kReshape,

@@ -26,6 +26,7 @@ extern const graph::LayerKind kMaxPool;
 extern const graph::LayerKind kMeanSquaredError;
 extern const graph::LayerKind kMul;
 extern const graph::LayerKind kPad;
+extern const graph::LayerKind kParameter;
 extern const graph::LayerKind kRadialBasis;
 extern const graph::LayerKind kRelu;
 extern const graph::LayerKind kReshape;
