@@ -29,33 +29,33 @@ demo: ## install what is missing, build, and watch LeNet-5 learn the embedded di
 	build/release/convoy train $(DEMO_FLAGS)
 
 test: ## install what is missing, build everything, run all tests
-	@tools/setup test lab
+	@tools/setup test full lab
 	@$(call configure,release)
 	@ninja -C build/release $(quiet) all convoy_tests convoy_benches
 	@$(call run_tests,release) -LE long
 
 verify-long: ## the proofs that take too long for every change
-	@tools/setup test lab
+	@tools/setup test full lab
 	@$(call configure,release)
 	@ninja -C build/release $(quiet) all convoy_long_tests
 	@$(call run_tests,release) -L long
 
 asan: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
-	@tools/setup test lab
+	@tools/setup test full lab
 	@$(call configure,dev)
 	@ninja -C build/dev $(quiet) convoy convoy_tests
 	@ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 \
 	  $(call run_tests,dev) -LE long
 
 tsan: ## all tests under ThreadSanitizer
-	@tools/setup test lab clang
+	@tools/setup test full lab clang
 	@$(call configure,tsan)
 	@ninja -C build/tsan $(quiet) convoy convoy_tests
 	@TSAN_OPTIONS=ignore_noninstrumented_modules=1:second_deadlock_stack=1 \
 	  OMP_TOOL_LIBRARIES=/usr/lib/llvm-14/lib/libarcher.so $(fixed_addresses) $(call run_tests,tsan) -LE long
 
 fuzz: ## every fuzz target for FUZZ_SECONDS (30)
-	@tools/setup test clang
+	@tools/setup test full clang
 	@$(call configure,fuzz)
 	@ninja -C build/fuzz $(quiet) convoy_fuzzers
 	@tools/run_fuzz build/fuzz $(FUZZ_SECONDS)

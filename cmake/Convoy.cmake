@@ -25,12 +25,16 @@ endif()
 # Libraries of headers alone, used in sources alone: who uses the installed Convoy does not need them.
 set(CONVOY_HEADER_ONLY nlohmann_json::nlohmann_json CLI11::CLI11)
 
-# convoy_folder(NAME [DEPS folder...] [LIBS target...])
+# convoy_folder(NAME [DEPS folder...] [LIBS target...] [EXCLUDE regex])
 # One static library a folder: every *.cc below it, less the *_test.cc, which become the test program
-# <name>_test. DEPS are folders of tools/layers.toml; LIBS are third-party targets, private to the folder.
+# <name>_test. DEPS are folders of tools/layers.toml; LIBS are third-party targets, private to the folder;
+# sources that match EXCLUDE are left out.
 function(convoy_folder NAME)
-  cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "EXCLUDE" "DEPS;LIBS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  if(ARG_EXCLUDE)
+    list(FILTER sources EXCLUDE REGEX ${ARG_EXCLUDE})
+  endif()
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$|/main\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")

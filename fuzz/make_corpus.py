@@ -122,7 +122,101 @@ def manifest():
     return covered + '  "manifest_sha256": "' + hashlib.sha256(covered.encode()).hexdigest() + '"\n}\n'
 
 
+def varint(value):
+    value %= 2**64
+    out = b""
+    while value >= 128:
+        out += bytes([value % 128 + 128])
+        value //= 128
+    return out + bytes([value])
+
+
+def field(number, value):
+    """One protobuf field: an integer as a varint, a float in 4 bytes, the rest with its length."""
+    if isinstance(value, int):
+        return varint(number * 8) + varint(value)
+    if isinstance(value, float):
+        return varint(number * 8 + 5) + struct.pack("<f", value)
+    value = value if isinstance(value, bytes) else value.encode()
+    return varint(number * 8 + 2) + varint(len(value)) + value
+
+
+def fields(*pairs):
+    return b"".join(field(number, value) for number, value in pairs)
+
+
+def onnx_tensor(name, dims, values):
+    return fields(*((1, size) for size in dims), (2, 1), (8, name), (9, struct.pack(f"<{len(values)}f", *values)))
+
+
+def onnx_integers(name, values):
+    return fields((1, len(values)), (2, 7), (8, name), *((7, value) for value in values))
+
+
+def onnx_attribute(name, value):
+    if isinstance(value, int):
+        return fields((1, name), (3, value), (20, 2))
+    if isinstance(value, float):
+        return fields((1, name), (2, value), (20, 1))
+    if isinstance(value, str):
+        return fields((1, name), (4, value), (20, 3))
+    if isinstance(value, bytes):
+        return fields((1, name), (5, value), (20, 4))
+    return fields((1, name), *((8, item) for item in value), (20, 7))
+
+
+def onnx_node(op, inputs, outputs, **attributes):
+    return fields(*((1, name) for name in inputs), *((2, name) for name in outputs), (3, op + "_" + outputs[0]), (4, op),
+                  *((5, onnx_attribute(name, value)) for name, value in attributes.items()))
+
+
+def onnx_value(name, dims, kind=1):
+    shape = b"".join(field(1, field(2, size) if isinstance(size, str) else field(1, size)) for size in dims)
+    return fields((1, name), (2, field(1, fields((1, kind), (2, shape)))))
+
+
+def onnx_model(nodes, tensors=(), dims=("N", 1, 4, 4), opset=13, metadata=(), labels=()):
+    graph = fields(*((1, node) for node in nodes), (2, "g"), *((5, tensor) for tensor in tensors), (11, onnx_value("x", dims)),
+                   *((11, value) for value in labels), (12, onnx_value("y", ["N"])))
+    return fields((1, 8), (2, "seed"), (7, graph), (8, field(2, opset)),
+                  *((14, fields((1, key), (2, value))) for key, value in metadata))
+
+
+def onnx_models():
+    ones = [1.0] * 18
+    stem = onnx_node("Conv", ["x", "c.weight", "c.bias"], ["c"], kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    stem_tensors = [onnx_tensor("c.weight", [2, 1, 3, 3], ones), onnx_tensor("c.bias", [2], ones[:2])]
+    head = [onnx_node("Flatten", ["r"], ["f"], axis=1), onnx_node("Gemm", ["f", "w"], ["y"], transB=1, alpha=0.5)]
+    norm = onnx_node("BatchNormalization", ["c", "s", "b", "m", "v"], ["n"], epsilon=1e-5)
+    norm_tensors = [onnx_tensor(name, [2], ones[:2]) for name in "sbmv"]
+    yield "classifier", onnx_model(
+        [stem, norm, onnx_node("Relu", ["n"], ["r"]), *head], [*stem_tensors, *norm_tensors, onnx_tensor("w", [2, 32], [0.5] * 64)],
+        metadata=[("convoy.class_names", '["a","b"]'), ("convoy.input", '{"data":"d","mean":[0.1],"stddev":[0.3]}'),
+                  ("convoy.loss", '{"name":"l","op":"SoftmaxCrossEntropyLoss","attributes":"{}","inputs":["y","labels"]}'),
+                  ("convoy.layers", '{"c":"{initialiser=\\"glorot\\"}"}')])
+    yield "branches", onnx_model(
+        [onnx_node("MaxPool", ["x"], ["p"], kernel_shape=[3, 3], pads=[1, 1, 1, 1], ceil_mode=1),
+         onnx_node("Pad", ["x", "pads"], ["q"]), onnx_node("AveragePool", ["q"], ["a"], kernel_shape=[3, 3]),
+         onnx_node("Concat", ["p", "a"], ["c"], axis=1), onnx_node("LRN", ["c"], ["l"], size=3), onnx_node("Add", ["l", "k"], ["s"]),
+         onnx_node("Dropout", ["s"], ["d", "mask"]), onnx_node("ReduceMean", ["d"], ["m"], axes=[2, 3], keepdims=0),
+         onnx_node("Unsqueeze", ["m", "axes"], ["u"]), onnx_node("Squeeze", ["u"], ["v"]),
+         onnx_node("Reshape", ["v", "shape"], ["t"]), onnx_node("Softmax", ["t"], ["y"])],
+        [onnx_integers("pads", [0, 0, 1, 1, 0, 0, 1, 1]), onnx_tensor("k", [2, 1, 1], ones[:2]), onnx_integers("axes", [2]),
+         onnx_integers("shape", [-1, 2])])
+    yield "constants", onnx_model(
+        [onnx_node("Constant", [], ["k"], value=onnx_tensor("", [], [2.0])), onnx_node("Identity", ["k"], ["i"]),
+         onnx_node("Mul", ["x", "i"], ["y"])], opset=9)
+    yield "old", onnx_model([onnx_node("Add", ["x", "k"], ["a"], broadcast=1, axis=1), onnx_node("Softmax", ["a"], ["y"])],
+                            [onnx_tensor("k", [1], ones[:1])], opset=6)
+    yield "loss", onnx_model([onnx_node("SoftmaxCrossEntropyLoss", ["x", "t"], ["y", "log"], reduction="mean")], dims=("N", 5),
+                             labels=[onnx_value("t", ["N"], 7)])
+    yield "cycle", onnx_model([onnx_node("Add", ["x", "y"], ["a"]), onnx_node("Relu", ["a"], ["y"])])
+    yield "left", onnx_model([onnx_node("MatMul", ["k", "x"], ["y"])], [onnx_tensor("k", [3, 4], ones[:12])], dims=(4, 2))
+
+
 def main():
+    for name, contents in onnx_models():
+        seed("onnx_import", name, contents)
     seed("idx", "images", struct.pack(">IIII", 2051, 2, 2, 3) + bytes(12))
     seed("idx", "labels", struct.pack(">II", 2049, 4) + bytes([0, 1, 9, 5]))
     seed("cifar", "one", bytes([3]) + bytes(3072))
