@@ -99,10 +99,14 @@ TEST(CommandLines, MistakesAreOneLineWithTheWayOut) {
             "--output needs a value, but --json follows; see 'convoy train --help'");
   EXPECT_EQ(mistake({"train", "--epochs"}), "--epochs needs a value; see 'convoy train --help'");
   EXPECT_EQ(mistake({"train", "--output="}), "--output needs a value; see 'convoy train --help'");
-  EXPECT_EQ(mistake({"eval"}), "'convoy eval' needs CHECKPOINT; see 'convoy eval --help'");
+  EXPECT_EQ(mistake({"eval"}),
+            "'convoy eval' needs CHECKPOINT or --model FILE.onnx; see 'convoy eval --help'");
   EXPECT_EQ(mistake({"eval", "a", "b"}), "unexpected argument 'b'; see 'convoy eval --help'");
-  EXPECT_EQ(mistake({"predict", "run"}),
-            "'convoy predict' needs CHECKPOINT IMAGE...; see 'convoy predict --help'");
+  EXPECT_EQ(mistake({"predict", "run"}), "'convoy predict' needs an IMAGE; see 'convoy predict --help'");
+  EXPECT_EQ(mistake({"eval", "--model", "lenet5"}),
+            "--model lenet5: only an ONNX file (FILE.onnx) is a trained model");
+  EXPECT_EQ(mistake({"export", "model.onnx"}),
+            "give a CHECKPOINT and a FILE.onnx, or --model and a FILE.onnx; see 'convoy export --help'");
   EXPECT_EQ(mistake({"doctor", "--epochs", "3"}), "unknown flag --epochs; see 'convoy doctor --help'");
   EXPECT_EQ(mistake({"train", "--epochs", "0"}), "--epochs must be at least 1, not '0'");
   EXPECT_EQ(mistake({"train", "--epochs", "many"}), "--epochs must be a whole number, not 'many'");

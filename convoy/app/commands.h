@@ -2,10 +2,13 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "convoy/app/command_line.h"
 #include "convoy/app/session.h"
+#include "convoy/run/model_exchange.h"
 
 namespace convoy::app {
 
@@ -36,5 +39,18 @@ Command bench_command();
 Command data_command();
 Command tune_command();
 Command doctor_command();
+Command export_command();
+Command import_command();
+
+// The trained model that a command line names, and the arguments behind it: the first argument, or --model
+// FILE.onnx. Throws UsageError for both or neither.
+struct ModelArgument {
+  std::string path;
+  std::vector<std::string> rest;
+};
+ModelArgument model_argument(const CommandLine& line);
+
+// What was exported or imported, on stdout; its notes on stderr.
+void print_exchange(const run::ExchangeReport& report, bool json, Session& session);
 
 }  // namespace convoy::app

@@ -6,7 +6,6 @@
 #include "convoy/io/json.h"
 #include "convoy/report/confusion.h"
 #include "convoy/report/text.h"
-#include "convoy/run/checkpoint_texts.h"
 #include "convoy/run/model_file.h"
 
 namespace convoy::app {
@@ -14,8 +13,7 @@ namespace {
 
 // The settings that the checkpoint was trained with, under those that the user gives now.
 run::RunConfig evaluation_config(const run::Model& model, const CommandLine& line, Session& session) {
-  const std::string& path = line.arguments[0];
-  run::RunConfig config = run::parse_config(run::from_texts(model.manifest(), path).config, path).config;
+  run::RunConfig config = model.settings();
   const run::ResolvedConfig given =
       run::resolve_config(line.text("config", ""), line.settings, session.environment);
   for (const run::Setting& setting : run::settings()) {
@@ -61,8 +59,11 @@ int run_eval(const CommandLine& line, Session& session) {
   // Judged before a checkpoint is opened, which takes the number of threads.
   const run::ResolvedConfig given =
       run::resolve_config(line.text("config", ""), line.settings, session.environment);
+  const ModelArgument argument = model_argument(line);
+  if (!argument.rest.empty())
+    throw base::UsageError(base::str("'", argument.rest[0], "' is one argument too many for convoy eval"));
   const auto model = run::open_model(
-      {.path = line.arguments[0], .threads = threads == line.settings.end() ? 0 : given.config.threads});
+      {.path = argument.path, .threads = threads == line.settings.end() ? 0 : given.config.threads});
   const run::RunConfig config = evaluation_config(*model, line, session);
   const train::EvalResult result = model->evaluate(config, split == "test");
   if (line.has("json")) {
@@ -88,19 +89,21 @@ Command eval_command() {
       {"json", "", "print the result as one JSON object"},
   };
   static constexpr std::string_view kSettings[] = {
-      "data",       "data_dir", "offline", "train_size", "test_size", "image_size", "centre_crop",
-      "test_share", "fold",     "max_bad", "batch",      "seed",      "threads",    "loader_workers"};
-  return {.name = "eval",
-          .summary = "loss, accuracy and confusion of a trained model on a data set",
-          .arguments = "CHECKPOINT",
-          .example =
-              "  convoy eval runs/mine --data mnist\n\nCHECKPOINT is a run directory (its newest "
-              "checkpoint) or one of its checkpoints. What is not\ngiven is as in its training.\n",
-          .settings = kSettings,
-          .options = kOptions,
-          .least_arguments = 1,
-          .most_arguments = 1,
-          .run = run_eval};
+      "model",       "data",       "data_dir", "offline", "train_size", "test_size", "image_size",
+      "centre_crop", "test_share", "fold",     "max_bad", "batch",      "seed",      "threads",
+      "loader_workers"};
+  return {
+      .name = "eval",
+      .summary = "loss, accuracy and confusion of a trained model on a data set",
+      .arguments = "[CHECKPOINT]",
+      .example =
+          "  convoy eval runs/mine --data mnist\n  convoy eval --model net.onnx --data mnist\n\n"
+          "CHECKPOINT is a run directory (its newest checkpoint), one of its checkpoints, or an ONNX file. "
+          "What is not\ngiven is as in its training.\n",
+      .settings = kSettings,
+      .options = kOptions,
+      .most_arguments = 1,
+      .run = run_eval};
 }
 
 }  // namespace convoy::app

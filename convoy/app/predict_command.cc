@@ -3,6 +3,7 @@
 
 #include "convoy/app/commands.h"
 #include "convoy/base/check.h"
+#include "convoy/base/error.h"
 #include "convoy/io/json.h"
 #include "convoy/report/table.h"
 #include "convoy/report/text.h"
@@ -37,9 +38,11 @@ io::Json predictions_json(const std::vector<run::Prediction>& predictions,
 int run_predict(const CommandLine& line, Session& session) {
   const run::ResolvedConfig given = run::resolve_config("", line.settings, session.environment);
   const int top = line.integer("top", 1, 1, 1'000'000);
-  const auto model = run::open_model({.path = line.arguments[0], .threads = given.config.threads});
-  const std::vector<run::Prediction> predictions =
-      model->predict({line.arguments.begin() + 1, line.arguments.end()}, top);
+  const ModelArgument argument = model_argument(line);
+  if (argument.rest.empty())
+    throw base::UsageError("'convoy predict' needs an IMAGE; see 'convoy predict --help'");
+  const auto model = run::open_model({.path = argument.path, .threads = given.config.threads});
+  const std::vector<run::Prediction> predictions = model->predict(argument.rest, top);
   if (line.has("json")) {
     session.out << predictions_json(predictions, model->class_names()).dump(2);
     return 0;
@@ -60,14 +63,16 @@ Command predict_command() {
       {"top", "K", "the K most probable classes of each image (default 1)"},
       {"json", "", "print one JSON object with a list of predictions"},
   };
-  static constexpr std::string_view kSettings[] = {"threads"};
+  static constexpr std::string_view kSettings[] = {"model", "threads"};
   return {.name = "predict",
           .summary = "classify image files (PNM, PNG or JPEG) with a trained model",
-          .arguments = "CHECKPOINT IMAGE...",
-          .example = "  convoy predict runs/mine digit.png --top 3\n",
+          .arguments = "[CHECKPOINT] IMAGE...",
+          .example =
+              "  convoy predict runs/mine digit.png --top 3\n"
+              "  convoy predict --model net.onnx photo.jpg\n",
           .settings = kSettings,
           .options = kOptions,
-          .least_arguments = 2,
+          .least_arguments = 1,
           .most_arguments = std::numeric_limits<int>::max(),
           .run = run_predict};
 }

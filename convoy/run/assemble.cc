@@ -1,6 +1,7 @@
 #include "convoy/run/assemble.h"
 
 #include <charconv>
+#include <utility>
 #include <vector>
 
 #include "convoy/base/check.h"
@@ -86,7 +87,22 @@ base::Result<tensor::Shape> parse_sample_shape(std::string_view text) {
   return tensor::Shape(std::move(sizes));
 }
 
+bool is_model_file(std::string_view name) { return name.ends_with(".onnx"); }
+
+ConfiguredModel open_configured_model(const RunConfig& config) {
+  if (!is_model_file(config.model)) return {.graph = build_configured_model(config)};
+  if (config.width != 1 || config.depth != 0 || config.zero_gamma || config.classes != 0 || !config.input.empty())
+    throw base::UsageError(base::str("--width, --depth, --zero-gamma, --classes and --input shape the models of the "
+                                     "catalog; ", config.model, " has its shape"));
+  onnx::ImportedModel imported = onnx::load_model(config.model);
+  return {.graph = std::move(imported.graph),
+          .weights = std::move(imported.weights),
+          .input = std::move(imported.input),
+          .notes = std::move(imported.notes)};
+}
+
 graph::Graph build_configured_model(const RunConfig& config) {
+  if (is_model_file(config.model)) return open_configured_model(config).graph;
   models::ModelRequest request{.width = config.width, .depth = config.depth, .zero_gamma = config.zero_gamma};
   if (data::find_dataset(config.data) != nullptr) {
     const data::DatasetShape shape =

@@ -14,7 +14,7 @@ namespace convoy::run {
 
 // How pixels become inputs, and what the classes are called.
 struct InputDescription {
-  std::string data;  // name of the data set
+  std::string data;  // name of the data set; empty: unknown, normalised as each data set says
   std::vector<float> mean, stddev;
   std::vector<std::string> class_names;
 };

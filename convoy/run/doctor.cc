@@ -16,6 +16,7 @@
 #include "convoy/io/file.h"
 #include "convoy/io/versions.h"
 #include "convoy/kernels/versions.h"
+#include "convoy/onnx/codec.h"
 #include "convoy/tune/processor.h"
 
 namespace convoy::run {
@@ -119,8 +120,12 @@ void describe_optional_parts(std::vector<Finding>& findings) {
       {"Gloo", "elastic groups of processes and 'convoy launch'"},
       {"gRPC", "parameter servers"},
       {"CUDA", "training on NVIDIA GPUs"},
-      {"ONNX", "import and export of models"},
   };
+  const std::vector<base::LibraryVersion> onnx = onnx::library_versions();
+  for (const base::LibraryVersion& library : onnx) findings.push_back(describe_library(library));
+  if (onnx.empty())
+    findings.push_back({State::absent, "ONNX", "not in this build",
+                        "needed for import and export of models: tools/setup full, then build again"});
   for (const auto& [name, purpose] : kParts)
     findings.push_back({State::absent, name, "not in this build", base::str("needed for ", purpose)});
 }

@@ -14,14 +14,18 @@ namespace {
 // A team that is predicted to be so many times slower than another is neither timed nor taken.
 constexpr double kHopelessTeam = 1.5;
 
+plan::Resolution resolve(const graph::Graph& graph, const RunConfig& config, const plan::StepConfig& step,
+                         const plan::KernelCosts& costs) {
+  auto resolution = plan::resolve(graph, plan_request(config), step, costs, kernels::catalog());
+  if (!resolution) throw base::UsageError(resolution.reason().text);
+  return std::move(resolution).value();
+}
+
 // Leaves the thread count at the team's.
 plan::Resolution resolve_for(const graph::Graph& graph, const RunConfig& config,
                              const plan::KernelCosts& costs, int threads) {
   base::set_thread_count(threads);
-  auto resolution =
-      plan::resolve(graph, plan_request(config), training_step(config), costs, kernels::catalog());
-  if (!resolution) throw base::UsageError(resolution.reason().text);
-  return std::move(resolution).value();
+  return resolve(graph, config, training_step(config), costs);
 }
 
 }  // namespace
@@ -57,6 +61,15 @@ plan::Resolution choose_plan(const graph::Graph& graph, const RunConfig& config,
   }
   base::set_thread_count(best->plan.threads);
   return *std::move(best);
+}
+
+plan::Plan inference_plan(const graph::Graph& graph, int threads) {
+  RunConfig config;
+  config.threads = threads;
+  const int team = resolve_threads(config);
+  base::set_thread_count(team);
+  const plan::StepConfig step = {.mode = plan::StepConfig::Mode::predict, .batch = config.batch};
+  return resolve(graph, config, step, tune::describe_machine(team)).plan;
 }
 
 plan::Resolution choose_plan(const graph::Graph& graph, const RunConfig& config) {

@@ -119,7 +119,8 @@ std::string default_run_directory(const RunConfig& config) {
   ::localtime_r(&now, &local);
   char stamp[32];
   std::strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &local);
-  const std::string stem = fmt::format("runs/{}-{}-{}", config.model, short_name(config.data), stamp);
+  const std::string model = std::filesystem::path(config.model).stem().string();
+  const std::string stem = fmt::format("runs/{}-{}-{}", model, short_name(config.data), stamp);
   std::string path = stem;
   for (int k = 2; std::filesystem::exists(path); ++k) path = fmt::format("{}-{}", stem, k);
   return path;

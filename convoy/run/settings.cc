@@ -231,7 +231,7 @@ using C = RunConfig;
 
 // clang-format off
 constexpr Setting kSettings[] = {
-    text<&C::model, not_empty>("model", "model", "model to train; 'convoy inspect --help' lists them"),
+    text<&C::model, not_empty>("model", "model", "model to train ('convoy inspect --help' lists them), or a file such as net.onnx"),
     real<&C::width, Range::positive>("model", "width", "factor on the channels and features of hidden layers"),
     integer<&C::depth, 0, 10'000>("model", "depth", "layers, for models that take any: cifar-resnet, mlp; 0: the model's own"),
     text<&C::input, check_input>("model", "input", "shape of a sample, such as 3x224x224; empty: that of the data set"),

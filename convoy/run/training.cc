@@ -75,13 +75,16 @@ struct EpochSums {
 // All parts of one run, in the order in which they must be made.
 class Session final : public train::Checkpointer {
  public:
-  Session(const graph::Graph& graph, const ResolvedConfig& resolved, const RunObserver& observer,
+  Session(const ConfiguredModel& model, const ResolvedConfig& resolved, const RunObserver& observer,
           base::StopToken& stop)
-      : graph_(graph), resolved_(resolved), observer_(observer), stop_(stop) {
-    resolved_.config.model = graph.name();
+      : model_(model), resolved_(resolved), observer_(observer), stop_(stop) {
+    prelude_.notes = model.notes;
   }
 
   TrainResult run() {
+    if (graph_.loss() < 0)
+      throw base::UsageError(
+          base::str("the model ", graph_.name(), " has no loss; only a model with one trains"));
     open_data();
     find_checkpoint();
     assemble();
@@ -202,6 +205,7 @@ class Session final : public train::Checkpointer {
   }
 
   void load_or_initialise() {
+    if (!resume_from_ && !model_.weights.empty()) return load_weights(model_.weights, *store_);
     if (!resume_from_) return initialise_store(graph_, config_.seed, *store_);
     const train::Manifest manifest = train::load_checkpoint(*resume_from_, *store_,
                                                             {.model_hash = hash_text(graph_),
@@ -361,7 +365,8 @@ class Session final : public train::Checkpointer {
     return std::move(result_);
   }
 
-  const graph::Graph& graph_;
+  const ConfiguredModel& model_;
+  const graph::Graph& graph_ = model_.graph;
   ResolvedConfig resolved_;
   const RunConfig& config_ = resolved_.config;
   const RunObserver& observer_;
@@ -392,12 +397,15 @@ class Session final : public train::Checkpointer {
 
 TrainResult train(const graph::Graph& graph, const ResolvedConfig& config, const RunObserver& observer,
                   base::StopToken& stop) {
-  return Session(graph, config, observer, stop).run();
+  ResolvedConfig named = config;
+  named.config.model = graph.name();
+  const ConfiguredModel model = {.graph = graph};
+  return Session(model, named, observer, stop).run();
 }
 
 TrainResult train(const ResolvedConfig& config, const RunObserver& observer, base::StopToken& stop) {
-  const graph::Graph graph = build_configured_model(config.config);
-  return train(graph, config, observer, stop);
+  const ConfiguredModel model = open_configured_model(config.config);
+  return Session(model, config, observer, stop).run();
 }
 
 }  // namespace convoy::run

@@ -77,7 +77,8 @@ struct TrainResult {
 TrainResult train(const graph::Graph& graph, const ResolvedConfig& config, const RunObserver& observer,
                   base::StopToken& stop);
 
-// The same for a model of the catalog, built for the data set's shape and classes; UsageError if it cannot.
+// The same for the config's model: of the catalog, built for the data set's shape and classes, or of an ONNX
+// file, whose weights training then goes on from; UsageError or InputError if it cannot.
 TrainResult train(const ResolvedConfig& config, const RunObserver& observer, base::StopToken& stop);
 
 }  // namespace convoy::run
