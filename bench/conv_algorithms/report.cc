@@ -224,8 +224,7 @@ io::Json fastest_json(const LayerResult& r) {
   io::Json json = describe(r);
   const auto add = [&](const char* side, const ConvMeasurement* row) {
     if (row != nullptr)
-      json.set(side,
-               io::Json::object({{"algorithm", row->algorithm}, {"seconds", row->median_seconds()}}));
+      json.set(side, io::Json::object({{"algorithm", row->algorithm}, {"seconds", row->median_seconds()}}));
   };
   add("convoy", fastest(r, is_own));
   add("onednn", fastest(r, is_rival));

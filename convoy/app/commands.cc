@@ -10,10 +10,9 @@
 namespace convoy::app {
 
 std::span<const Command> commands() {
-  static const std::array kCommands = {train_command(),   eval_command(),   predict_command(),
-                                       inspect_command(), export_command(), import_command(),
-                                       tune_command(),    bench_command(),  data_command(),
-                                       doctor_command()};
+  static const std::array kCommands = {
+      train_command(),  eval_command(), predict_command(), inspect_command(), export_command(),
+      import_command(), tune_command(), bench_command(),   data_command(),    doctor_command()};
   return kCommands;
 }
 

@@ -89,9 +89,8 @@ Command eval_command() {
       {"json", "", "print the result as one JSON object"},
   };
   static constexpr std::string_view kSettings[] = {
-      "model",       "data",       "data_dir", "offline", "train_size", "test_size", "image_size",
-      "centre_crop", "test_share", "fold",     "max_bad", "batch",      "seed",      "threads",
-      "loader_workers"};
+      "model",      "data", "data_dir", "offline", "train_size", "test_size", "image_size",    "centre_crop",
+      "test_share", "fold", "max_bad",  "batch",   "seed",       "threads",   "loader_workers"};
   return {
       .name = "eval",
       .summary = "loss, accuracy and confusion of a trained model on a data set",

@@ -46,8 +46,10 @@ base::Result<graph::Signature> infer(const graph::Attributes& attributes,
   return signature;
 }
 
-graph::Work work(const graph::Attributes&, std::span<const tensor::Shape>, const graph::Signature&) {
-  return {};
+graph::Work work(const graph::Attributes&, std::span<const tensor::Shape>,
+                 const graph::Signature& signature) {
+  const tensor::Shape& y = signature.outputs[0];
+  return {.other_flops_backward = y.count(), .depth_backward_weights = ceil_log2(y[0])};
 }
 
 void forward(const ReferenceArgs& args) {

@@ -91,9 +91,12 @@ bool is_model_file(std::string_view name) { return name.ends_with(".onnx"); }
 
 ConfiguredModel open_configured_model(const RunConfig& config) {
   if (!is_model_file(config.model)) return {.graph = build_configured_model(config)};
-  if (config.width != 1 || config.depth != 0 || config.zero_gamma || config.classes != 0 || !config.input.empty())
-    throw base::UsageError(base::str("--width, --depth, --zero-gamma, --classes and --input shape the models of the "
-                                     "catalog; ", config.model, " has its shape"));
+  if (config.width != 1 || config.depth != 0 || config.zero_gamma || config.classes != 0 ||
+      !config.input.empty())
+    throw base::UsageError(
+        base::str("--width, --depth, --zero-gamma, --classes and --input shape the models of the "
+                  "catalog; ",
+                  config.model, " has its shape"));
   onnx::ImportedModel imported = onnx::load_model(config.model);
   return {.graph = std::move(imported.graph),
           .weights = std::move(imported.weights),
