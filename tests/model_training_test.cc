@@ -33,7 +33,10 @@ run::RunConfig small(const models::ModelKind& kind) {
   config.threads = 1;
   config.tune = "off";
   config.layout = "plain";  // one family to plan
-  config.learning_rate = 0.01;
+  // Gentle where dropout at a sixteenth of the width, or distances to codes, make the loss jump.
+  const bool is_gentle =
+      name == "lenet5-paper" || name.starts_with("alexnet") || name.starts_with("googlenet");
+  config.learning_rate = is_gentle ? 0.001 : 0.01;
   config.width = name == "lenet5-paper" ? 1 : is_photo ? 0.0625 : 0.25;
   if (is_photo) config.input = name.starts_with("resnet") || name.starts_with("vgg") ? "3x32x32" : "3x79x79";
   config.classes = name == "lenet5-paper" ? 10 : 3;
@@ -45,8 +48,11 @@ class ModelTraining : public testing::TestWithParam<const models::ModelKind*> {}
 TEST_P(ModelTraining, LowersTheLossOfOneBatch) {
   const auto bench = benchkit::make_step_bench({.run = small(*GetParam()), .threads = 1});
   const double before = bench->measure(0).last_loss;
-  double after = before;
-  for (int window = 0; window < 10; ++window) after = bench->measure(0).last_loss;
+  double after = 0;  // mean of the last eight
+  for (int window = 0; window < 40; ++window) {
+    const double loss = bench->measure(0).last_loss;
+    if (window >= 32) after += loss / 8;
+  }
   EXPECT_TRUE(std::isfinite(after)) << after;
   EXPECT_LT(after, before);
 }

@@ -1,5 +1,6 @@
 #include "convoy/run/assemble.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 #include <vector>
@@ -119,7 +120,8 @@ graph::Graph build_configured_model(const RunConfig& config) {
   if (graph) return std::move(graph).value();
   std::vector<std::string_view> names;
   for (const models::ModelKind& kind : models::catalog()) names.push_back(kind.name);
-  throw base::UsageError(graph.reason().text + suggestion(config.model, names));
+  const bool is_known = std::find(names.begin(), names.end(), config.model) != names.end();
+  throw base::UsageError(graph.reason().text + (is_known ? "" : suggestion(config.model, names)));
 }
 
 }  // namespace convoy::run
