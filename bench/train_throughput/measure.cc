@@ -26,6 +26,7 @@ constexpr int kProbes = 3;  // beside each repetition
 benchkit::StepBenchConfig bench_config(const Case& which, const Options& options) {
   benchkit::StepBenchConfig config{.threads = options.threads, .decay_biases = true};
   config.run.model = which.model;
+  config.run.data.clear();  // the input and classes are the model's own
   config.run.batch = which.batch;
   config.run.optimizer = "momentum";
   config.run.learning_rate = 0.001;
