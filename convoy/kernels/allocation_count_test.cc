@@ -29,6 +29,8 @@ std::int64_t allocation_count() {
   return allocations.load();
 }
 
+int largest_silent_team() { return 1; }
+
 }  // namespace convoy::kernels
 
 #else
@@ -47,6 +49,8 @@ void operator delete(void* pointer, std::size_t) noexcept { std::free(pointer); 
 namespace convoy::kernels {
 
 std::int64_t allocation_count() { return allocations.load(); }
+
+int largest_silent_team() { return 2; }
 
 }  // namespace convoy::kernels
 

@@ -310,7 +310,7 @@ TEST(Conformance, OurOwnKernelsAllocateNothing) {
                       .attributes = sample.attributes,
                       .inputs = sample.inputs,
                       .family = family,
-                      .threads = 2};
+                      .threads = largest_silent_team()};
         for (const Pass pass : passes(test)) {
           test.pass = pass;
           if (!entry.supports(test.problem())) continue;

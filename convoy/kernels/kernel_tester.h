@@ -60,6 +60,9 @@ void on_each_instruction_set(const std::function<void()>& body);
 
 // Allocations by operator new since the program began, on any thread.
 std::int64_t allocation_count();
+// The largest team whose runtime allocates nothing for a parallel region: clang's does, and is counted where
+// a sanitizer counts.
+int largest_silent_team();
 // Allocations during one warm call of the entry's kernel.
 std::int64_t allocations_of_run(const KernelEntry& entry, const TestCase& test);
 

@@ -27,7 +27,8 @@ std::string layers_of(const FileModel& model, const ImportOptions& options = {})
 }
 
 std::vector<float> weight(const FileModel& model, const std::string& segment) {
-  const auto values = import_model(model, "m.onnx").weights.at(segment)->as<float>();
+  const ImportedModel imported = import_model(model, "m.onnx");
+  const auto values = imported.weights.at(segment)->as<float>();
   return {values.begin(), values.end()};
 }
 
@@ -121,22 +122,18 @@ TEST(Import, TakesZerosOfAPadIntoPads) {
     model.nodes.push_back(std::move(next));
     return model;
   };
-  const Sizes one = {0, 0, 1, 2, 0, 0, 3, 4}, none(8, 0);
+  const Sizes one = {0, 0, 0, 1, 0, 0, 1, 0}, none(8, 0);
   EXPECT_EQ(layers_of(padded(none, node("Relu", {"padded"}, {"y"}))), "Relu_0 = Relu{}(input)\n");
   const FileNode pool =
       node("AveragePool", {"padded"}, {"y"}, {{"kernel_shape", Sizes{2, 2}}, {"pads", Sizes{0, 0, 0, 0}}});
   EXPECT_EQ(layers_of(padded(one, pool)),
             "AveragePool_0 = AveragePool{auto_pad=\"NOTSET\", ceil_mode=0, count_include_pad=1, "
             "kernel_shape=[2,2], "
-            "pads=[1,2,3,4], strides=[]}(input)\n");
+            "pads=[0,1,1,0], strides=[]}(input)\n");
   EXPECT_NE(layers_of(padded(one, node("Conv", {"padded", "w"}, {"y"}, {{"pads", Sizes{1, 1, 1, 1}}}),
                              {values("w", {1, 3, 1, 1})}))
-                .find("pads=[2,3,4,5]"),
+                .find("pads=[1,2,2,1]"),
             std::string::npos);
-  EXPECT_EQ(refusal(padded(one, node("MaxPool", {"padded"}, {"y"}, {{"kernel_shape", Sizes{2, 2}}}))),
-            "m.onnx: node 'MaxPool_0' (MaxPool): input 1 'padded' is padded; only Conv and AveragePool can "
-            "take the "
-            "padding over");
 }
 
 TEST(Import, GivesAClassifierALossOnItsLogits) {
@@ -179,8 +176,8 @@ TEST(Import, KeepsNamesThatALayerCanHaveAndMakesThemDiffer) {
 }
 
 TEST(Refusals, NameNodeOperatorAndReason) {
-  EXPECT_EQ(refusal(one_node(node("LSTM", {"x"}, {"y"}))).substr(0, 68),
-            "m.onnx: node 'LSTM_0' (LSTM): this operator is not supported; those t");
+  EXPECT_EQ(refusal(one_node(node("LSTM", {"x"}, {"y"}))).substr(0, 62),
+            "m.onnx: node 'LSTM_0' (LSTM): this operator is not supported; ");
   EXPECT_EQ(refusal(one_node(node("Relu", {"x"}, {"y"}, {{"slope", 1.0}}))),
             "m.onnx: node 'Relu_0' (Relu): unknown attribute slope; known are consumed_inputs");
   EXPECT_EQ(refusal(one_node(node("Flatten", {"x"}, {"y"}, {{"axis", std::int64_t{2}}}))),

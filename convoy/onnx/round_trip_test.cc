@@ -40,6 +40,8 @@ base::Result<graph::Graph> graph_of(const LayerKind& kind, const LayerSample& sa
     const std::string name = "other" + std::to_string(i);
     if (kind.traits.takes_labels && i + 1 == sample.inputs.size())
       inputs.push_back(builder.labels());
+    else if (kind.traits.is_loss)
+      inputs.push_back(builder.input());
     else if (sample.inputs[i] == sample.inputs[0])
       inputs.push_back(builder.add(layers::kSigmoid, name, {}, {builder.input()}));
     else if (repeats)

@@ -41,6 +41,7 @@ base::Result<FileTensor> bias_vector(const FileTensor& bias, double factor, std:
     return base::Reason{base::str("C is ", tensor::Shape(bias.dims).str(),
                                   "; one value for all outputs or one for each of the ", outputs,
                                   " is supported, the same in every row")};
+  if (factor == 1 && bias.dims == Ints{outputs}) return bias;
   auto values = new_reals({outputs});
   const auto from = bias.reals->as<float>();
   const auto to = values->as<float>();

@@ -54,13 +54,11 @@ base::Result<ValueId> Translation::computed(const std::string& name) {
   const auto found = padded_.find(name);
   if (found == padded_.end()) return base::Reason{"is a constant; a computed value is wanted"};
   const Padded& padded = found->second;
-  const graph::LayerKind* kind = layers::find("Pad");
-  if (kind == nullptr) return base::Reason{"is padded; only Conv and AveragePool can take the padding over"};
   std::vector<std::int64_t> pads = padded.pads;
   const auto half = static_cast<std::ptrdiff_t>(pads.size() / 2);
   pads.insert(pads.begin() + half, 2, 0);  // batch and channels
   pads.insert(pads.begin(), 2, 0);
-  const auto added = add(*kind, unique_name(padded.name), {{"pads", std::move(pads)}}, {padded.value});
+  const auto added = add(layers::kPad, unique_name(padded.name), {{"pads", std::move(pads)}}, {padded.value});
   if (added) bind(name, *added);
   return added;
 }

@@ -88,6 +88,12 @@ base::Result<tensor::Shape> parse_sample_shape(std::string_view text) {
   return tensor::Shape(std::move(sizes));
 }
 
+void require_loss(const graph::Graph& graph) {
+  if (graph.loss() < 0)
+    throw base::UsageError(
+        base::str("the model ", graph.name(), " has no loss; only a model with one trains"));
+}
+
 bool is_model_file(std::string_view name) { return name.ends_with(".onnx"); }
 
 ConfiguredModel open_configured_model(const RunConfig& config) {

@@ -43,6 +43,10 @@ struct ConfiguredModel {
   std::vector<std::string> notes = {};
 };
 
+// Throws UsageError where the model has no loss, as a file's need not: a training step is planned for its
+// loss.
+void require_loss(const graph::Graph& graph);
+
 // Whether a model's name is a file's: "net.onnx".
 bool is_model_file(std::string_view name);
 

@@ -65,6 +65,7 @@ TEST(Settings, AreUniqueDescribedAndAcceptTheirDefaults) {
 TEST(Settings, ReachTheirOwnMember) {
   const std::map<std::string_view, std::string> samples = {{"model", "mlp"},
                                                            {"input", "3x8x8"},
+                                                           {"fold", "1/5"},
                                                            {"data", "mnist"},
                                                            {"strategy", "sync"},
                                                            {"augment", "flip"},

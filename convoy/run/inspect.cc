@@ -83,6 +83,7 @@ T require(base::Result<T> result) {
 
 InspectReport inspect(const RunConfig& config) {
   const graph::Graph graph = build_configured_model(config);
+  require_loss(graph);
   const auto rule = require(optim::make_update_rule(config.optimizer, update_config(config)));
   const PlanningBasis basis(config);
   const plan::Resolution resolution = choose_plan(graph, config, basis);

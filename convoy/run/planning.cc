@@ -68,7 +68,9 @@ plan::Plan inference_plan(const graph::Graph& graph, int threads) {
   config.threads = threads;
   const int team = resolve_threads(config);
   base::set_thread_count(team);
-  const plan::StepConfig step = {.mode = plan::StepConfig::Mode::predict, .batch = config.batch};
+  using Mode = plan::StepConfig::Mode;
+  const plan::StepConfig step = {.mode = graph.loss() >= 0 ? Mode::loss : Mode::predict,
+                                 .batch = config.batch};
   return resolve(graph, config, step, tune::describe_machine(team)).plan;
 }
 

@@ -37,8 +37,8 @@ plan::StepConfig training_step(const RunConfig& config);
 plan::Resolution choose_plan(const graph::Graph& graph, const RunConfig& config, const PlanningBasis& basis);
 plan::Resolution choose_plan(const graph::Graph& graph, const RunConfig& config);
 
-// A plan for prediction with a team of `threads`, or of all processors where it is 0, by nominal figures.
-// Sets base's thread count. Throws UsageError with the reason.
+// A plan for prediction, and for the loss where there is one, with a team of `threads`, or of all processors
+// where it is 0, by nominal figures. Sets base's thread count. Throws UsageError with the reason.
 plan::Plan inference_plan(const graph::Graph& graph, int threads);
 
 // The teams between which choose_plan() chooses. Decided without the cache, so that what is timed is what is

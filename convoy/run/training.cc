@@ -82,9 +82,7 @@ class Session final : public train::Checkpointer {
   }
 
   TrainResult run() {
-    if (graph_.loss() < 0)
-      throw base::UsageError(
-          base::str("the model ", graph_.name(), " has no loss; only a model with one trains"));
+    require_loss(graph_);
     open_data();
     find_checkpoint();
     assemble();

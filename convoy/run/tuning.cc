@@ -67,6 +67,7 @@ class Session {
 
 TuningResult tune_model(const graph::Graph& graph, const RunConfig& config, PlanningBasis& basis,
                         const TuningOptions& options) {
+  require_loss(graph);
   const TeamScope restore;
   Session session(config, basis, options);
   const plan::PlanRequest request = plan_request(config);

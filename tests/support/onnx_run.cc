@@ -6,10 +6,22 @@
 #include "convoy/run/segment_codec.h"
 
 namespace convoy::testing {
+namespace {
+
+// One that serves training, too, where the graph has a loss.
+plan::Plan plan_of(const graph::Graph& graph) {
+  if (graph.loss() < 0) return run::inference_plan(graph, 1);
+  run::RunConfig config;
+  config.threads = 1;
+  config.tune = "off";
+  return run::choose_plan(graph, config).plan;
+}
+
+}  // namespace
 
 OnnxRun::OnnxRun(const graph::Graph& graph, const onnx::Weights& weights)
     : graph_(graph),
-      objective_(exec::make_graph_objective(graph, run::inference_plan(graph, 1), {}, kernels::catalog())),
+      objective_(exec::make_graph_objective(graph, plan_of(graph), {}, kernels::catalog())),
       store_(train::make_local_store({.layout = objective_->layout(), .codec = run::make_segment_codec()})) {
   run::load_weights(weights, *store_);
 }

@@ -11,7 +11,7 @@
 
 namespace convoy::testing {
 
-// A graph with its weights under the plan for inference, with one thread.
+// A graph with its weights under a plan by nominal figures, with one thread.
 class OnnxRun {
  public:
   OnnxRun(const graph::Graph& graph, const onnx::Weights& weights);

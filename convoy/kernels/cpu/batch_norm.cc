@@ -285,6 +285,8 @@ base::Verdict supports(const Problem& problem) {
   const bool is_vector = x.rank() <= 2 || problem.family == LayoutFamily::channels_last;
   if (!is_vector && problem.family != LayoutFamily::blocked)
     return base::Reason{base::str("no ", name(problem.family), " layout: channels must lie in vectors")};
+  if (is_blocked(problem) && family_block() != lanes)
+    return base::Reason{base::str("blocks of ", family_block(), " channels are no vectors of ", lanes)};
   if (!is_blocked(problem) && x[1] % lanes != 0)
     return base::Reason{base::str(x[1], " channels are no multiple of ", lanes)};
   return {};
