@@ -172,7 +172,9 @@ std::pair<double, double> train(const std::string& model, const std::string& out
   config.config.epochs = 3;
   config.config.threads = 1;
   config.config.tune = "off";
-  config.config.learning_rate = 0.02;
+  // PyTorch starts deep nets without normalisation with small gradients.
+  config.config.optimizer = "adam";
+  config.config.learning_rate = 0.005;
   config.config.output = output;
   std::vector<double> losses;
   base::StopToken stop;
