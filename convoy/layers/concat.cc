@@ -66,6 +66,7 @@ void backward(const ReferenceArgs& args) {
 std::vector<graph::LayerSample> samples() {
   const auto axis = [](std::int64_t a) { return graph::AttributeValue(a); };
   return {{"channels", {{"axis", axis(1)}}, {{2, 3, 4, 4}, {2, 2, 4, 4}, {2, 1, 4, 4}}},
+          {"blocks of channels", {{"axis", axis(1)}}, {{2, 16, 3, 2}, {2, 32, 3, 2}, {2, 5, 3, 2}}},
           {"features", {{"axis", axis(-1)}}, {{3, 4}, {3, 6}}},
           {"rows", {{"axis", axis(2)}}, {{1, 2, 3, 2}, {1, 2, 1, 2}}},
           {"one input", {{"axis", axis(1)}}, {{2, 5}}}};
