@@ -23,7 +23,7 @@ class Parser {
         ->check(CLI::Range(1, 1000));
     app_.add_option("--threads", options_.threads, "compute threads of both sides, at most (2)")
         ->check(CLI::Range(1, 1024));
-    app_.add_option("--one", one_, "this case alone");
+    app_.add_option("--one", names_, "these cases alone");
     app_.add_flag("--without-peer", options_.without_peer, "measure Convoy only");
     app_.add_option("--record", options_.record, "also write the JSON object to this file");
     app_.add_flag("--memory", options_.memory_only, "with --one: train it for a moment, print peak memory");
@@ -47,10 +47,15 @@ class Parser {
     std::string known;
     for (const Case& entry : cases()) {
       known += base::str(known.empty() ? "" : ", ", entry.name);
-      if (one_.empty() || entry.name == one_) options_.chosen.push_back(entry);
+      if (names_.empty()) options_.chosen.push_back(entry);
     }
-    if (options_.chosen.empty())
-      throw base::UsageError(base::str("train_throughput: no case '", one_, "'; there are: ", known));
+    for (const std::string& name : names_) {
+      const auto found =
+          std::find_if(cases().begin(), cases().end(), [&](const Case& entry) { return entry.name == name; });
+      if (found == cases().end())
+        throw base::UsageError(base::str("train_throughput: no case '", name, "'; there are: ", known));
+      options_.chosen.push_back(*found);
+    }
     if (options_.memory_only && options_.chosen.size() != 1)
       throw base::UsageError("train_throughput: --memory wants --one CASE");
   }
@@ -58,7 +63,7 @@ class Parser {
   CLI::App app_{"Training throughput of Convoy beside PyTorch as tuned as it gets, in one run.",
                 "train_throughput"};
   Options options_;
-  std::string one_;
+  std::vector<std::string> names_;
 };
 
 }  // namespace

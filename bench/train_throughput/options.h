@@ -26,7 +26,7 @@ struct Options {
   double seconds = 0.5;      // of one repetition of one side
   int repetitions = 15;
   int threads = 2;
-  std::vector<Case> chosen;  // all, or one
+  std::vector<Case> chosen;  // all, or those named
   std::string record;        // file for the results
 };
 

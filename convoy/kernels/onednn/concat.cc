@@ -44,8 +44,8 @@ base::Verdict supports(const Problem& problem) {
   if (problem.family == LayoutFamily::blocked && problem.outputs[0].rank() > 2 && axis_of(problem) == 1)
     for (std::size_t i = 0; i + 1 < problem.inputs.size(); ++i)
       if (problem.inputs[i][1] % family_block() != 0)
-        return base::Reason{base::str("what stands behind the ", problem.inputs[i][1], " channels of input ", i,
-                                      " does not begin at a block of ", family_block())};
+        return base::Reason{base::str("what stands behind the ", problem.inputs[i][1], " channels of input ",
+                                      i, " does not begin at a block of ", family_block())};
   const Engine engine;
   return try_to([&] {
     if (problem.pass == Pass::forward) return static_cast<void>(describe_forward(problem, engine));
