@@ -82,6 +82,7 @@ class Lowering {
                base::str("the plan has '", choices.layer, "' in its place: it was made for another model"));
         return;
       }
+      if (!analysis_.needed(i)) continue;
       if (choices.fused_into_producer && !fuse(i)) return;
       for (const Pass pass : analysis_.passes(i)) {
         if (choices.fused_into_producer && pass == Pass::forward) continue;
