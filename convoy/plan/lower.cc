@@ -42,6 +42,8 @@ class Lowering {
     if (plan_.layers.size() != graph_.layers().size())
       return base::Reason{base::str("the plan has ", plan_.layers.size(), " layers and the model ",
                                     graph_.layers().size(), ": it was made for another model")};
+    if (program_.config.mode == Mode::gradient && graph_.loss() < 0)
+      return base::Reason{base::str(graph_.name(), " has no loss, and so no gradient")};
     auto layout = param_layout(graph_, plan_, program_.config.type);
     if (!layout) return layout.reason();
     program_.layout = std::move(layout).value();

@@ -117,6 +117,18 @@ TEST(Lower, ParametersWithoutInfluenceAreAnnouncedToo) {
   EXPECT_EQ(count(*program, StepKind::fill), 1 + 2);
 }
 
+TEST(Lower, RefusesTheGradientOfANetWithoutLoss) {
+  Net net("scores", {4});
+  net.gemm("fc", 3).output();
+  const graph::Graph graph = std::move(net).build().value();
+  const StepConfig predict = {.mode = StepConfig::Mode::predict, .batch = 2};
+  const Plan plan = resolved(graph, {}, predict).plan;
+  EXPECT_TRUE(lower(graph, plan, predict, kernels::catalog()).ok());
+  const auto program = lower(graph, plan, kGradient, kernels::catalog());
+  ASSERT_FALSE(program.ok());
+  EXPECT_EQ(program.reason().text, "scores has no loss, and so no gradient");
+}
+
 TEST(Lower, ReluAfterReluFusesOnce) {
   Net net("relus", {4});
   net.gemm("fc", 4).relu("first").relu("second").softmax_cross_entropy();

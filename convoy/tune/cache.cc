@@ -88,6 +88,8 @@ std::optional<machine::Machine> Cache::machine(int threads) const {
   const auto found = record_.ceilings.find(threads);
   if (found == record_.ceilings.end()) return std::nullopt;
   const Ceilings& c = found->second;
+  for (auto fewer = record_.ceilings.begin(); fewer != found; ++fewer)
+    if (fewer->second.f32_flops > c.f32_flops) return std::nullopt;
   machine::Machine machine = describe_machine(threads);
   machine.source = "measured";
   machine.f32_flops = c.f32_flops;

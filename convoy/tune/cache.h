@@ -25,7 +25,8 @@ class Cache final : public plan::Timings {
 
   std::optional<double> seconds(const kernels::Problem& problem, std::string_view entry,
                                 int threads) const override;
-  // The measured machine for teams of that size; none where it was not probed.
+  // The measured machine for teams of that size; none where it was not probed, or so busy then that a smaller
+  // team's peak is higher.
   std::optional<machine::Machine> machine(int threads) const;
 
   // Replaces what is known. A machine must be measured, and is one of this process's.

@@ -100,6 +100,20 @@ TEST_F(CacheTest, TheFirstTimeStaysUnlessReplaced) {
   EXPECT_EQ(open().seconds(conv(3), "fft", 1), 0.125);
 }
 
+// Two threads that were probed beside a busy program would make every plan take one.
+TEST_F(CacheTest, ATeamSlowerThanAPartOfItCountsAsNotProbed) {
+  Cache cache = open();
+  const auto put = [&](int threads, double flops) {
+    cache.put({.source = "measured", .threads = threads, .f32_flops = flops, .memory_bandwidth = 1e10});
+  };
+  put(1, 1e11);
+  put(2, 9e10);
+  EXPECT_TRUE(cache.machine(1).has_value());
+  EXPECT_FALSE(cache.machine(2).has_value());
+  put(2, 1.9e11);
+  EXPECT_TRUE(cache.machine(2).has_value());
+}
+
 TEST_F(CacheTest, CeilingsRise) {
   Cache a = open(), b = open();
   a.put({.source = "measured",
