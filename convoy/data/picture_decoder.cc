@@ -9,7 +9,8 @@
 namespace convoy::data {
 namespace {
 
-// In eighths. TurboJPEG has vector code for these; the odd ones take longer than the next larger.
+// In eighths. The others take longer than the next larger of these (TurboJPEG 2.1, a picture of 240x240: 3/8
+// 166 us and 1/2 155; 5/8 256, 7/8 429 and the whole 224).
 int decoding_scale(const Box& box, const ImageSize& size) {
   for (const int eighths : {1, 2, 4})
     if (box.height * eighths >= 8.0 * static_cast<double>(size.height) &&
