@@ -25,6 +25,18 @@ endif()
 # Libraries of headers alone, used in sources alone: who uses the installed Convoy does not need them.
 set(CONVOY_HEADER_ONLY nlohmann_json::nlohmann_json CLI11::CLI11)
 
+# Half of what the compiler does for a file is to read these again. Where a compiler cache is at work, and under the
+# sanitizers (CMakePresets.json), nothing is precompiled, so that every file proves that it includes what it uses.
+set(CONVOY_PRECOMPILED <algorithm> <array> <chrono> <cmath> <cstdint> <cstring> <functional> <limits> <map> <memory>
+                       <mutex> <numeric> <optional> <set> <span> <string> <string_view> <utility> <variant> <vector>)
+if(CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_DISABLE_PRECOMPILE_HEADERS ON)
+endif()
+# GCC 12 forgets that a precompiled std::string is the system's, and finds its copies at fault.
+if(NOT CMAKE_DISABLE_PRECOMPILE_HEADERS)
+  target_compile_options(convoy_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds;-Wno-stringop-overflow>)
+endif()
+
 # convoy_folder(NAME [DEPS folder...] [LIBS target...] [EXCLUDE regex])
 # One static library a folder: every *.cc below it, less the *_test.cc, which become the test program
 # <name>_test. DEPS are folders of tools/layers.toml; LIBS are third-party targets, private to the folder;
@@ -42,6 +54,11 @@ function(convoy_folder NAME)
     add_library(convoy_${NAME} STATIC ${sources})
     set(scope PUBLIC)
     target_link_libraries(convoy_${NAME} PRIVATE $<BUILD_INTERFACE:convoy_flags>)
+    if(NAME STREQUAL base)
+      target_precompile_headers(convoy_base PRIVATE ${CONVOY_PRECOMPILED})
+    else()
+      target_precompile_headers(convoy_${NAME} REUSE_FROM convoy_base)
+    endif()
     foreach(lib IN LISTS ARG_LIBS)
       if(lib IN_LIST CONVOY_HEADER_ONLY)
         set(lib $<BUILD_INTERFACE:${lib}>)
