@@ -282,7 +282,9 @@ TestValues absolute_terms(const Problem& problem, const graph::EvalContext& cont
   const std::string_view op = problem.kind->op;
   for (const std::string_view own : {"Relu", "LeakyRelu", "MaxPool", "MeanSquaredError", "Dropout", "Scale"})
     if (op == own) return own_terms(problem, context, v);
-  if (op == "RadialBasis") return result_terms(problem, context, v);
+  for (const std::string_view alone :
+       {"LocalContrastNormalization", "LpPool", "RadialBasis", "SparsityPenalty"})
+    if (op == alone) return result_terms(problem, context, v);
   if (!problem.kind->traits.linear && op != "Mul") return special_terms(problem, context, v);
   TestValues terms = v;
   terms.inputs = absolute(v.inputs);

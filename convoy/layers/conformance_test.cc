@@ -240,7 +240,7 @@ TEST(Catalog, IsSortedNamedAndFound) {
     EXPECT_GE(names.size(), 3u) << kind.op;
     EXPECT_EQ(names.size(), kind.samples().size()) << kind.op;
   }
-  EXPECT_EQ(catalog().size(), 27u);
+  EXPECT_EQ(catalog().size(), 32u);
   EXPECT_EQ(find("conv"), nullptr);
 }
 

@@ -137,21 +137,25 @@ Net& Net::concat(std::vector<graph::ValueId> values, std::string name) {
 Net& Net::softmax_cross_entropy(std::string name) {
   const graph::ValueId labels = builder_.labels();
   output();
-  return apply(kSoftmaxCrossEntropyLoss, name, {}, {labels}).set_loss(name);
+  return apply(kSoftmaxCrossEntropyLoss, name, {}, {labels}).minimise(name);
 }
 
 Net& Net::mean_squared_error(graph::ValueId target, std::string name) {
   output();
-  return apply(kMeanSquaredError, name, {}, {target}).set_loss(name);
+  return apply(kMeanSquaredError, name, {}, {target}).minimise(name);
 }
 
 Net& Net::auxiliary_softmax_cross_entropy(double weight, const std::string& name) {
-  apply(kSoftmaxCrossEntropyLoss, name, {}, {builder_.labels()}).scale(weight, name + "_weighted");
+  return apply(kSoftmaxCrossEntropyLoss, name, {}, {builder_.labels()}).auxiliary_loss(weight, name);
+}
+
+Net& Net::auxiliary_loss(double weight, const std::string& name) {
+  if (weight != 1) scale(weight, name + "_weighted");
   auxiliary_losses_.push_back(current_);
   return *this;
 }
 
-Net& Net::set_loss(const std::string& name) {
+Net& Net::minimise(const std::string& name) {
   if (!auxiliary_losses_.empty()) apply(kSum, name + "_total", {}, auxiliary_losses_);
   builder_.set_loss(current_);
   return *this;

@@ -107,6 +107,10 @@ class Net {
   // Adds `weight` times the loss of the current value against the labels to what training minimises: a head
   // beside the one that predicts. Call it before the model's own loss.
   Net& auxiliary_softmax_cross_entropy(double weight, const std::string& name);
+  // The same for a current value that is a loss or a penalty itself, of the name `name`.
+  Net& auxiliary_loss(double weight, const std::string& name);
+  // The current value, a scalar, becomes the model's loss; auxiliary losses are added to it.
+  Net& minimise(const std::string& name = "loss");
   // The current value becomes the output, without a loss.
   Net& output();
   Net& class_names(std::vector<std::string> names);
@@ -126,8 +130,6 @@ class Net {
 
  private:
   std::string named(std::string name, const std::string& stem);
-  // The current value, and the auxiliary losses with it, become what training minimises.
-  Net& set_loss(const std::string& name);
   Net& pool(const graph::LayerKind& kind, std::string name, const PoolOptions& options);
   // One entry a spatial dimension, `copies` times over.
   std::vector<std::int64_t> spread(const PerDimension& sizes, int copies = 1) const;

@@ -68,6 +68,20 @@ TEST(Net, AddsAuxiliaryLossesToTheModels) {
       << graph->str();
 }
 
+TEST(Net, AddsPenaltiesToALossOfTheCallersChoice) {
+  Net net("penalised", {12});
+  const graph::ValueId code = net.gemm("code", 3).value();
+  net.apply(kSparsityPenalty, "sparsity", {}).auxiliary_loss(0.5, "sparsity");
+  net.from(code).apply(kSparsityPenalty, "more", {}).auxiliary_loss(1, "more");
+  net.from(code).output().gemm("back", 12).apply(kMeanSquaredError, "error", {}, {net.input()}).minimise();
+  const auto graph = std::move(net).build();
+  ASSERT_TRUE(graph.ok()) << graph.reason().text;
+  EXPECT_NE(
+      graph->str().find("loss_total = Sum{}(error, sparsity_weighted, more)\noutput code\nloss loss_total\n"),
+      std::string::npos)
+      << graph->str();
+}
+
 TEST(Net, PadsAndPicksChannels) {
   Net net("channels", {3, 4, 4});
   net.pad_channels(1, 2).gather({0, 5, 1}).scale(2).output();

@@ -82,6 +82,32 @@ TEST(Values, OfLayersThatMoveOrScale) {
   EXPECT_EQ(run(kRadialBasis, {{"centres", Ints{1, -1, 0, 2}}}, {{1, 2}}, {{3, 1}}), (Reals{-8, -10}));
 }
 
+TEST(Values, OfLayersOfTheAutoencoder) {
+  const Attributes pairs = {{"kernel_shape", Ints{2}}, {"strides", Ints{2}}};
+  EXPECT_EQ(run(kLpPool, pairs, {{1, 1, 4}}, {{3, -4, 0, 0}}), (Reals{5, 0}));
+  EXPECT_EQ(run(kSparsityPenalty, {{"epsilon", 0.0}}, {{2, 2}}, {{3, -4, 0, 1}}), (Reals{2}));
+  EXPECT_EQ(run(kSparsityPenalty, {{"epsilon", 9.0}}, {{1, 2}}, {{4, 0}}), (Reals{4}));
+  // Weights {2 places, 1 channel, 2 taps}, biases {1, 2}.
+  EXPECT_EQ(run(kLocallyConnected, {{"output_channels", integer(1)}, {"kernel_shape", Ints{2}}}, {{1, 1, 3}},
+                {{1, 2, 3}}, {{1, 10, 100, 1000}, {0.5, 0.25}}),
+            (Reals{21.5, 3200.25}));
+  // Two taps at each of two pixels, the second's second beyond the end: code 1*1 + 2*10, 2*100; back 21*1,
+  // 21*10 + 200*100.
+  EXPECT_EQ(run(kLocallyConnectedAutoencoder, {{"output_channels", integer(1)}, {"kernel_shape", Ints{2}}},
+                {{1, 1, 2}}, {{1, 2}}, {{1, 10, 100, 1000}}),
+            (Reals{21, 200, 21, 20'210}));
+}
+
+// A constant image has nothing left but what the border's smaller neighbourhoods keep: nothing either.
+TEST(Values, OfLocalContrastNormalization) {
+  for (const double y : run(kLocalContrastNormalization, {}, {{1, 2, 4, 4}}, {Reals(32, 7.0)}))
+    EXPECT_NEAR(y, 0, 1e-12);
+  // A window of one pixel: the mean over the channels goes, and what remains has deviation 1.
+  expect_near(run(kLocalContrastNormalization, {{"size", integer(1)}}, {{1, 2, 1}}, {{1, 5}}), {-1, 1});
+  expect_near(run(kLocalContrastNormalization, {{"size", integer(1)}, {"floor", 4.0}}, {{1, 2, 1}}, {{1, 5}}),
+              {-0.5, 0.5});
+}
+
 TEST(Values, OfSoftmaxes) {
   const double sum = 1 + std::exp(1.0) + std::exp(2.0);
   const Reals wanted = {1 / sum, std::exp(1.0) / sum, std::exp(2.0) / sum};
@@ -410,6 +436,19 @@ std::vector<Refusal> moving_refusals() {
       {&kGather, {{"indices", Ints{}}}, {{2, 3}}, "indices is empty"},
       {&kGather, {{"indices", Ints{3}}}, {{2, 3}}, "index 3 is outside the 3 of dimension 1"},
       {&kGather, {{"indices", Ints{0}}, {"axis", integer(0)}}, {{2, 3}}, "axis 0 is the batch"},
+      {&kLpPool, {{"kernel_shape", Ints{2}}, {"p", integer(0)}}, {{1, 1, 4}}, "p is 0"},
+      {&kLpPool, {{"kernel_shape", Ints{5}}}, {{1, 1, 4}}, "does not fit"},
+      {&kLocallyConnected,
+       {{"kernel_shape", Ints{2}}, {"output_channels", integer(0)}},
+       {{1, 1, 4}},
+       "output_channels is 0"},
+      {&kLocallyConnectedAutoencoder,
+       {{"kernel_shape", Ints{1 << 20}}, {"output_channels", integer(1 << 20)}},
+       {{1, 1 << 20, 4}},
+       "the weight is too large"},
+      {&kSparsityPenalty, {{"epsilon", -1.0}}, {{1, 4}}, "epsilon is -1"},
+      {&kLocalContrastNormalization, {{"size", integer(4)}}, {{1, 1, 4}}, "an odd number"},
+      {&kLocalContrastNormalization, {{"floor", 0.0}}, {{1, 1, 4}}, "must be positive"},
       {&kRadialBasis, {{"centres", Ints{1, 2}}}, {{2, 3}}, "a multiple of the 3 features is wanted"},
       {&kRadialBasis, {{"centres", Ints{}}}, {{2, 3}}, "centres has 0 numbers"},
       {&kRadialBasis, {{"centres", Ints{1, 1}}}, {{2, 2, 1}}, "{N, features} is wanted"},

@@ -115,6 +115,44 @@ TEST(Work, Losses) {
                {.other_flops = 120, .other_flops_backward = 80, .depth = 9, .depth_backward_data = 2});
 }
 
+// N = 4, C = 6, K = 8, 7 x 5 inputs, 3 x 2 taps, 5 x 4 places; then N = 4, C = 3, K = 5, 4 x 4 places of 3
+// x 3.
+TEST(Work, LocalFields) {
+  const std::int64_t y = 4 * 8 * 5 * 4, macs = y * 6 * 3 * 2;
+  expect_equal(work_of(kLocallyConnected,
+                       {{"output_channels", std::int64_t{8}}, {"kernel_shape", Ints{3, 2}}}, {{4, 6, 7, 5}}),
+               {.macs = macs,
+                .macs_backward = 2 * macs,
+                .other_flops = y,
+                .other_flops_backward = y,
+                .depth = 3 + 2 + 1,
+                .depth_backward_data = 3 + 2 + 1,
+                .depth_backward_weights = 2});
+  const std::int64_t codes = 4 * 5 * 4 * 4, product = codes * 3 * 3 * 3;
+  expect_equal(work_of(kLocallyConnectedAutoencoder,
+                       {{"output_channels", std::int64_t{5}}, {"kernel_shape", Ints{3, 3}}}, {{4, 3, 4, 4}}),
+               {.macs = 2 * product,
+                .macs_backward = 4 * product,
+                .other_flops_backward = codes,
+                .depth = 6 + 7,
+                .depth_backward_data = 6 + 1 + 7,
+                .depth_backward_weights = 6 + 1 + 2 + 1});
+}
+
+TEST(Work, LayersBehindLocalFields) {
+  expect_equal(
+      work_of(kLpPool, {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}}, {{1, 2, 7, 7}}),
+      {.other_flops = 18 * 19, .other_flops_backward = 18 * 36, .depth = 6, .depth_backward_data = 5});
+  // 72 pixels of 3 channels, 25 taps.
+  expect_equal(work_of(kLocalContrastNormalization, {}, {{2, 3, 6, 6}}),
+               {.other_flops = 4 * 216 + 52 * 72,
+                .other_flops_backward = 6 * 216 + 53 * 72,
+                .depth = 2 * (2 + 6) + 4,
+                .depth_backward_data = 2 * (2 + 6) + 6});
+  expect_equal(work_of(kSparsityPenalty, {}, {{4, 10}}),
+               {.other_flops = 160, .other_flops_backward = 200, .depth = 10, .depth_backward_data = 5});
+}
+
 TEST(Work, Gather) {
   expect_equal(work_of(kGather, {{"indices", Ints{0, 2}}}, {{2, 3, 4}}), {});
   // The first slice twice, once from behind.
