@@ -367,8 +367,9 @@ std::unique_ptr<Guarded> run_forward(const KernelEntry& entry, const Problem& pr
 
 // Operators that only add, multiply or select: exact on small integers.
 bool is_exact(const Problem& problem) {
-  for (const std::string_view op : {"Conv", "Gemm", "Relu", "MaxPool", "Add", "Sum", "Mul", "Concat",
-                                    "Flatten", "Reshape", "Pad", "Gather"})
+  for (const std::string_view op :
+       {"Conv", "Gemm", "LocallyConnected", "LocallyConnectedAutoencoder", "Relu", "MaxPool", "Add", "Sum",
+        "Mul", "Concat", "Flatten", "Reshape", "Pad", "Gather"})
     if (problem.kind->op == op) return true;
   return false;
 }

@@ -19,6 +19,8 @@ Catalog cpu_catalog() {
                   cpu::conv_im2col_implicit_entry(),
                   cpu::dropout_entry(),
                   cpu::gemm_backward_weights_entry(),
+                  cpu::locally_connected_autoencoder_entry(),
+                  cpu::locally_connected_entry(),
                   cpu::max_pool_entry(),
                   cpu::max_pool_innermost_entry(),
                   cpu::mean_squared_error_entry(),

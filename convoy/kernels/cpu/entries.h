@@ -19,6 +19,8 @@ KernelEntry conv_im2col_entry();
 KernelEntry conv_im2col_implicit_entry();
 KernelEntry dropout_entry();
 KernelEntry gemm_backward_weights_entry();
+KernelEntry locally_connected_autoencoder_entry();
+KernelEntry locally_connected_entry();
 KernelEntry max_pool_innermost_entry();
 KernelEntry max_pool_entry();
 KernelEntry mean_squared_error_entry();
