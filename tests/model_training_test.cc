@@ -39,7 +39,7 @@ run::RunConfig small(const models::ModelKind& kind) {
   config.learning_rate = is_gentle ? 0.001 : 0.01;
   config.width = name == "lenet5-paper" ? 1 : is_photo ? 0.0625 : 0.25;
   if (is_photo) config.input = name.starts_with("resnet") || name.starts_with("vgg") ? "3x32x32" : "3x79x79";
-  config.classes = name == "lenet5-paper" ? 10 : 3;
+  config.classes = name == "lenet5-paper" ? 10 : kind.default_classes == 0 ? 0 : 3;
   return config;
 }
 

@@ -30,7 +30,8 @@ bool is_too_large(const tensor::Shape& input) {
 base::Verdict check(const ModelKind& kind, const ModelRequest& request) {
   if (is_too_large(request.input_shape))
     return base::Reason{base::str("the input ", request.input_shape.str(), " is too large")};
-  if (request.classes < 1) return base::Reason{base::str(request.classes, " classes")};
+  if (kind.default_classes > 0 && request.classes < 1)
+    return base::Reason{base::str(request.classes, " classes")};
   if (!(request.width > 0 && request.width <= 1024))
     return base::Reason{base::str("the width ", request.width, " is not in (0, 1024]")};
   if (request.zero_gamma && !kind.is_residual)
@@ -69,6 +70,9 @@ std::span<const ModelKind> catalog() {
       {"resnet18", "ResNet-18", kPhoto, 1000, build_resnet, 18, false, true},
       {"resnet34", "ResNet-34", kPhoto, 1000, build_resnet, 34, false, true},
       {"resnet50", "ResNet-50", kPhoto, 1000, build_resnet, 50, false, true},
+      {"sparse-autoencoder", "local filters of each place, L2 pooling, contrast normalisation: three levels, no labels", kDigit, 0, build_sparse_autoencoder, 3, true},
+      {"sparse-autoencoder-conv", "the same with filters that all places share", kDigit, 0, build_sparse_autoencoder_conv, 3, true},
+      {"sparse-autoencoder-tied", "the same with decoders that are the filters' transposes", kDigit, 0, build_sparse_autoencoder_tied, 3, true},
       {"vgg16", "VGG-16, configuration D", kPhoto, 1000, build_vgg, 16},
       {"vgg19", "VGG-19, configuration E", kPhoto, 1000, build_vgg, 19},
   };

@@ -15,9 +15,10 @@ namespace convoy::models {
 // What may vary in a model. Zero, or a shape without dimensions, means the kind's default.
 struct ModelRequest {
   tensor::Shape input_shape = {};             // of one sample, {C, H, W}
-  std::int64_t classes = 0;                   // outputs of the last layer
+  std::int64_t classes = 0;                   // outputs of the last layer, where a model has classes
   double width = 1;                           // factor on the channels and features of hidden layers
-  std::int64_t depth = 0;                     // layers with weights, where ModelKind::depth says so
+  std::int64_t depth = 0;                     // layers with weights (an autoencoder's levels), where
+                                              // ModelKind::depth says so
   bool zero_gamma = false;                    // the last batch norm of a residual block starts at scale 0
   std::vector<std::string> class_names = {};  // empty: none; else `classes` of them
 };
@@ -26,7 +27,7 @@ struct ModelKind {
   std::string_view name;
   std::string_view description;  // one line
   tensor::Shape default_input;
-  std::int64_t default_classes = 0;
+  std::int64_t default_classes = 0;  // 0: it learns without labels and has no classes
   // `request` is complete: no defaults are left in it.
   base::Result<graph::Graph> (*build)(const ModelRequest& request);
   std::int64_t depth = 0;      // of the name, or the default where it is free; 0: the model has one form

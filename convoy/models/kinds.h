@@ -18,6 +18,9 @@ base::Result<graph::Graph> build_lenet5_paper(const ModelRequest& request);
 base::Result<graph::Graph> build_linear(const ModelRequest& request);
 base::Result<graph::Graph> build_mlp(const ModelRequest& request);
 base::Result<graph::Graph> build_resnet(const ModelRequest& request);
+base::Result<graph::Graph> build_sparse_autoencoder(const ModelRequest& request);
+base::Result<graph::Graph> build_sparse_autoencoder_conv(const ModelRequest& request);
+base::Result<graph::Graph> build_sparse_autoencoder_tied(const ModelRequest& request);
 base::Result<graph::Graph> build_vgg(const ModelRequest& request);
 
 // `size` times the request's width, rounded, at least 1.

@@ -62,6 +62,18 @@ TEST(Models, GoogLenetsAuxiliaryHeadsAddTheirOwn) {
   EXPECT_EQ(parameters("googlenet-aux"), 6'998'552 + (512 + 1) * 128 + (528 + 1) * 128 + 2 * dense);
 }
 
+// 49 taps, 8 maps, at 28x28 places over 1 map, at 14x14 and 7x7 over 8; a decoder as large as its filters
+// where it is not their transpose.
+TEST(Models, SparseAutoencodersHaveTheirExactNumberOfParameters) {
+  const std::int64_t tied = 49 * 8 * (784 * 1 + 196 * 8 + 49 * 8);
+  EXPECT_EQ(tied, 1'075'648);
+  EXPECT_EQ(parameters("sparse-autoencoder-tied"), tied);
+  EXPECT_EQ(parameters("sparse-autoencoder"), 2 * tied);
+  EXPECT_EQ(parameters("sparse-autoencoder-conv"), 2 * 49 * 8 * (1 + 8 + 8));
+  EXPECT_EQ(parameters("sparse-autoencoder", {.input_shape = {3, 32, 32}, .width = 2, .depth = 2}),
+            2 * 49 * 16 * (1024 * 3 + 256 * 16));
+}
+
 // The convolutional part of the two towers, and the paper's layers of GoogLeNet one by one.
 TEST(Models, HaveThePapersNumberOfParametersInEachPart) {
   const auto alexnet = build_model("alexnet"), googlenet = build_model("googlenet");
@@ -84,12 +96,14 @@ TEST(Models, BuildWithTheirDefaultsAndInferEveryBatch) {
     const auto graph = build_model(kind.name);
     ASSERT_TRUE(graph.ok()) << kind.name << ": " << graph.reason().text;
     const std::string depth = kind.is_depth_free && kind.name != "mlp" ? std::to_string(kind.depth) : "";
+    const bool has_classes = kind.default_classes > 0;
+    EXPECT_EQ(graph->labels() >= 0, has_classes);
     EXPECT_EQ(graph->name(), std::string(kind.name) + depth);
     EXPECT_EQ(graph->input_shape(), kind.default_input);
     for (const std::int64_t n : {1, 2, 64}) {
       const graph::Shapes shapes = graph->infer(n);
       EXPECT_EQ(shapes.values[static_cast<std::size_t>(graph->output())],
-                (tensor::Shape{n, kind.default_classes}));
+                has_classes ? tensor::Shape({n, kind.default_classes}) : tensor::Shape({n, 8, 4, 4}));
       EXPECT_EQ(shapes.values[static_cast<std::size_t>(graph->loss())].rank(), 0);
     }
   }
@@ -103,7 +117,9 @@ TEST(Models, TakeInputWidthAndClassesAsArguments) {
         build_model(kind.name, {.input_shape = {2, 97, 83}, .classes = 7, .width = 0.3, .class_names = {}});
     ASSERT_TRUE(graph.ok()) << kind.name << ": " << graph.reason().text;
     const graph::Shapes shapes = graph->infer(2);
-    EXPECT_EQ(shapes.values[static_cast<std::size_t>(graph->output())], (tensor::Shape{2, 7})) << kind.name;
+    EXPECT_EQ(shapes.values[static_cast<std::size_t>(graph->output())],
+              kind.default_classes > 0 ? tensor::Shape({2, 7}) : tensor::Shape({2, 2, 13, 11}))
+        << kind.name;
     EXPECT_LT(graph->param_layout(tensor::DType::f32).parameter_count, 40'000'000) << kind.name;
   }
 }
@@ -155,6 +171,32 @@ TEST(Models, HaveThePapersShapes) {
                               {"conv5_3c", {2048, 7, 7}}});
   expect_shapes("cifar-resnet110",
                 {{"conv2_18b", {16, 32, 32}}, {"conv3_1_zeros", {32, 16, 16}}, {"conv4_18b", {64, 8, 8}}});
+}
+
+// Nine layers, the last of which is the output; a decoder of each level, which leads to the loss alone.
+TEST(Models, SparseAutoencodersAreNineLayersWithoutLabels) {
+  const auto graph = build_model("sparse-autoencoder");
+  ASSERT_TRUE(graph.ok()) << graph.reason().text;
+  EXPECT_EQ(graph->labels(), -1);
+  expect_shapes("sparse-autoencoder", {{"filter1", {8, 28, 28}},
+                                       {"decode1", {1, 28, 28}},
+                                       {"pool1", {8, 14, 14}},
+                                       {"decode2", {8, 14, 14}},
+                                       {"normalise2", {8, 7, 7}},
+                                       {"pool3", {8, 4, 4}},
+                                       {"normalise3", {8, 4, 4}}});
+  expect_shapes("sparse-autoencoder-tied", {{"autoencode2", {16, 14, 14}}, {"decode2", {8, 14, 14}}});
+  EXPECT_EQ(graph->values()[static_cast<std::size_t>(graph->output())].name, "normalise3");
+  // 0.1 a pooled code, over the elements that the level sees.
+  std::map<std::string, double> factors;
+  for (const graph::Layer& layer : graph->layers())
+    if (layer.kind->op == "Scale") factors[layer.name] = layer.attributes.real("factor");
+  EXPECT_DOUBLE_EQ(factors["sparsity1_weighted"], 0.1 * (8 * 14 * 14) / 784);
+  EXPECT_DOUBLE_EQ(factors["sparsity3_weighted"], 0.1 * (8 * 4 * 4) / (8 * 49));
+  EXPECT_NE(graph->str().find("loss_total = Sum{}(error1, sparsity1_weighted, error2, sparsity2_weighted, "
+                              "error3, sparsity3_weighted)"),
+            std::string::npos)
+      << graph->str();
 }
 
 TEST(Models, Lenet5IsTheNetOfThePaperWithTodaysParts) {
@@ -226,9 +268,10 @@ TEST(Models, RefuseDepthsThatTheyDoNotHave) {
 // The smallest images that each takes, and the one pixel less that it does not.
 TEST(Models, KnowTheirSmallestImage) {
   const std::map<std::string_view, std::int64_t> least = {
-      {"alexnet", 63},   {"alexnet-owt", 63},   {"vgg16", 32},     {"vgg19", 32},
-      {"googlenet", 47}, {"googlenet-aux", 79}, {"resnet18", 1},   {"cifar-resnet", 1},
-      {"lenet5", 12},    {"lenet5-paper", 12},  {"gupta-cnn", 16}, {"gupta-cifar", 15}};
+      {"alexnet", 63},    {"alexnet-owt", 63},       {"vgg16", 32},        {"vgg19", 32},
+      {"googlenet", 47},  {"googlenet-aux", 79},     {"resnet18", 1},      {"cifar-resnet", 1},
+      {"lenet5", 12},     {"sparse-autoencoder", 7}, {"lenet5-paper", 12}, {"gupta-cnn", 16},
+      {"gupta-cifar", 15}};
   for (const auto& [name, pixels] : least) {
     EXPECT_GT(parameters(name, {.input_shape = {3, pixels, pixels}}), 0) << name;
     if (pixels > 1) {
