@@ -34,6 +34,7 @@ const std::vector<Carried>& carried() {
       {"LeakyRelu", {"alpha"}},
       {"LogSoftmax", {"axis"}},
       {"LRN", {"alpha", "beta", "bias", "size"}},
+      {"LpPool", {"auto_pad", "kernel_shape", "p", "pads", "strides"}},
       {"MaxPool", {"auto_pad", "ceil_mode", "dilations", "kernel_shape", "pads", "strides"}},
       {"Mul", {}},
       {"Pad", {}},

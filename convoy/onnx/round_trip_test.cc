@@ -85,28 +85,11 @@ TEST(RoundTrip, EveryLayersSamples) {
       expect_round_trip(*graph);
     }
   }
-  for (const char* op : {"Add",
-                         "AveragePool",
-                         "BatchNormalization",
-                         "Concat",
-                         "Conv",
-                         "Dropout",
-                         "Flatten",
-                         "Gemm",
-                         "GlobalAveragePool",
-                         "LRN",
-                         "LeakyRelu",
-                         "LogSoftmax",
-                         "MaxPool",
-                         "MeanSquaredError",
-                         "Mul",
-                         "Relu",
-                         "Reshape",
-                         "Sigmoid",
-                         "Softmax",
-                         "SoftmaxCrossEntropyLoss",
-                         "Sum",
-                         "Tanh"})
+  for (const char* op :
+       {"Add",     "AveragePool", "BatchNormalization",      "Concat", "Conv",      "Dropout",
+        "Flatten", "Gemm",        "GlobalAveragePool",       "LRN",    "LeakyRelu", "LogSoftmax",
+        "LpPool",  "MaxPool",     "MeanSquaredError",        "Mul",    "Relu",      "Reshape",
+        "Sigmoid", "Softmax",     "SoftmaxCrossEntropyLoss", "Sum",    "Tanh"})
     EXPECT_TRUE(tested.contains(op)) << op;
 }
 

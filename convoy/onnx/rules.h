@@ -33,6 +33,7 @@ base::Verdict translate_batch_normalization(const Node& node, Translation& to);
 // Under a window, or over all of the image.
 base::Verdict translate_max_pool(const Node& node, Translation& to);
 base::Verdict translate_average_pool(const Node& node, Translation& to);
+base::Verdict translate_lp_pool(const Node& node, Translation& to);
 base::Verdict translate_global_average_pool(const Node& node, Translation& to);
 base::Verdict translate_reduce_mean(const Node& node, Translation& to);
 base::Verdict translate_lrn(const Node& node, Translation& to);

@@ -31,6 +31,10 @@ base::Verdict translate_max_pool(const Node& node, Translation& to) {
   return translate_as(layers::kMaxPool, node, to);  // storage_order concerns the indices alone
 }
 
+base::Verdict translate_lp_pool(const Node& node, Translation& to) {
+  return translate_as(layers::kLpPool, node, to);
+}
+
 // Zeros that a Pad put there count, as the divisor has it, where the pool has no pads of its own.
 base::Verdict translate_average_pool(const Node& node, Translation& to) {
   if (!to.has_batch()) return base::Reason{"it needs an input whose dimension 0 is the batch"};
