@@ -81,6 +81,34 @@ class Trained : public ::testing::Test {
   }
 };
 
+// Neither accuracy nor classes where there are no labels: the loss is all there is to tell.
+TEST(Unlabelled, ModelsTellTheirLossAlone) {
+  const io::TemporaryDirectory place;
+  const auto convoy = [&](const std::string& arguments) {
+    return run_convoy(place.path(), words(arguments));
+  };
+  const std::string kTraining =
+      "train --model sparse-autoencoder --depth 1 --width 0.25 --train-size 640 --test-size 100 "
+      "--optimizer adam --output run --epochs ";
+  const ChildResult text = convoy(kTraining + "2");
+  ASSERT_EQ(text.status, 0) << text.err;
+  EXPECT_PRED2(contains, text.err, "epoch 2/2: training loss ");
+  EXPECT_PRED2(contains, text.out, "test loss ");
+  for (const std::string& shown : {text.out, text.err, io::read_file(place.file("run/report.html")),
+                                   io::read_file(place.file("run/metrics.jsonl"))})
+    EXPECT_FALSE(contains(shown, "ccuracy"));
+  const io::Json json = json_of(convoy(kTraining + "3 --resume auto --json"));
+  EXPECT_TRUE(json.find("test_accuracy")->is_null());
+  EXPECT_EQ(number(json_of(convoy("eval run --json")), "loss"), number(json, "test_loss"));
+
+  const ChildResult predicted = convoy("predict run digit.png");
+  EXPECT_EQ(predicted.status, 2);
+  EXPECT_PRED2(contains, predicted.err, "names no classes");
+  const ChildResult classes = convoy("train --model sparse-autoencoder --classes 3");
+  EXPECT_EQ(classes.status, 2);
+  EXPECT_PRED2(contains, classes.err, "learns without labels");
+}
+
 TEST_F(Trained, ReportsOneJsonObject) {
   const io::Json json = json_of(result());
   const std::vector<std::string> keys = names(json);

@@ -99,6 +99,14 @@ TEST_F(OnnxProgram, PredictsAlikeFromARunAndAFile) {
   EXPECT_NEAR(number(found, "probability"), number(wanted, "probability"), 1e-5);
 }
 
+TEST_F(OnnxProgram, NamesTheLayerThatOnnxDoesNotHave) {
+  const ChildResult result = convoy("export --model sparse-autoencoder --data digits net.onnx");
+  EXPECT_EQ(result.status, 2);
+  EXPECT_NE(result.err.find("layer filter1 (LocallyConnected): ONNX has no such operator"), std::string::npos)
+      << result.err;
+  EXPECT_FALSE(io::file_exists(path("net.onnx")));
+}
+
 TEST_F(OnnxProgram, ResumesARunThatBeganWithAFile) {
   json_of(convoy("export --model linear --data digits net.onnx --json"));
   const std::string kRun = "--model net.onnx --train-size 640 --test-size 100 --quiet --json --output run ";

@@ -21,10 +21,11 @@ bool is_interrupted(const run::TrainResult& result) {
   return result.outcome.end == train::Outcome::End::interrupted;
 }
 
-// A run that was stopped within its first epoch has seen no test image.
+// A run that was stopped within its first epoch has seen no test image; one without labels has no accuracy.
 io::Json result_json(const run::TrainResult& result, const std::string& trace_path) {
+  const bool has_accuracy = !result.confusion.empty();
   io::Json json =
-      io::Json::object({{"test_accuracy", result.tested ? io::Json(result.test_accuracy) : io::Json()},
+      io::Json::object({{"test_accuracy", has_accuracy ? io::Json(result.test_accuracy) : io::Json()},
                         {"test_loss", result.tested ? io::Json(result.test_loss) : io::Json()},
                         {"epochs", result.epochs},
                         {"steps", result.outcome.steps},

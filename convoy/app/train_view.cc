@@ -74,10 +74,14 @@ void TrainView::step(const train::StepReport& report) {
 
 void TrainView::epoch(const run::EpochReport& report) {
   if (quiet_) return;
-  print(fmt::format(
-      "epoch {}/{}: training loss {:.4f}, accuracy {}; test loss {:.4f}, accuracy {}; {} images/s",
-      report.epoch + 1, epochs(), report.train_loss, percent(report.train_accuracy, 2), report.test_loss,
-      percent(report.test_accuracy, 2), thousands(std::llround(report.images_per_second))));
+  const auto result = [&](double loss, double accuracy) {
+    const std::string text = fmt::format("loss {:.4f}", loss);
+    return report.has_accuracy ? text + ", accuracy " + percent(accuracy, 2) : text;
+  };
+  print(fmt::format("epoch {}/{}: training {}; test {}; {} images/s", report.epoch + 1, epochs(),
+                    result(report.train_loss, report.train_accuracy),
+                    result(report.test_loss, report.test_accuracy),
+                    thousands(std::llround(report.images_per_second))));
 }
 
 void TrainView::print(const std::string& line) {

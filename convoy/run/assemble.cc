@@ -123,6 +123,8 @@ graph::Graph build_configured_model(const RunConfig& config) {
   if (!config.input.empty()) request.input_shape = parse_sample_shape(config.input).value();
   if (config.classes != 0) request.classes = config.classes;
   base::Result<graph::Graph> graph = models::build_model(config.model, request);
+  if (graph && graph->labels() < 0 && config.classes != 0)
+    throw base::UsageError(base::str("--classes: the model ", config.model, " learns without labels"));
   if (graph) return std::move(graph).value();
   std::vector<std::string_view> names;
   for (const models::ModelKind& kind : models::catalog()) names.push_back(kind.name);

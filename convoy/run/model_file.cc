@@ -102,6 +102,10 @@ class StoredModel final : public Model {
     if (sample.rank() != 3)
       throw base::UsageError(
           base::str("the model ", texts_.graph.name(), " takes samples of ", sample.str(), ", not images"));
+    if (texts_.graph.loss() >= 0 && texts_.graph.labels() < 0)
+      throw base::UsageError(
+          base::str("the model ", texts_.graph.name(),
+                    " learnt without labels and names no classes; convoy eval tells its loss"));
     const tensor::Tensor pixels = load(file);
     const std::vector<float> inputs = normalised(pixels.as<std::uint8_t>());
     tensor::Batch batch{.size = 1, .global_size = 1};

@@ -100,8 +100,8 @@ class Session final : public train::Checkpointer {
                              .rule = std::string(rule_->name())};
     manifest.texts =
         to_texts({graph_, plan_, input_description(), to_toml(resolved_, /*with_origins=*/false)});
-    if (test_.samples > 0)
-      manifest.metrics = {{"test_loss", test_.loss}, {"test_accuracy", test_.accuracy()}};
+    if (test_.samples > 0) manifest.metrics["test_loss"] = test_.loss;
+    if (test_.classes > 0) manifest.metrics["test_accuracy"] = test_.accuracy();
     result_.checkpoint = train::save_checkpoint(directory_->checkpoints(), manifest, *store_,
                                                 slot_names(*rule_), static_cast<int>(config_.keep_last));
   }
@@ -304,18 +304,24 @@ class Session final : public train::Checkpointer {
         .test_loss = test_.loss,
         .test_accuracy = test_.accuracy(),
         .seconds = clock_->now() - begin_,
-        .images_per_second = sums_.seconds > 0 ? static_cast<double>(sums_.samples) / sums_.seconds : 0};
+        .images_per_second = sums_.seconds > 0 ? static_cast<double>(sums_.samples) / sums_.seconds : 0,
+        .has_accuracy = test_.classes > 0};
     sums_ = {};
     tested_at_epoch_ = epoch;
     result_.epochs = epoch + 1;
-    directory_->append_metrics(io::Json::object({{"step", (epoch + 1) * prelude_.steps_per_epoch},
-                                                 {"epoch", epoch},
-                                                 {"train_loss", report.train_loss},
-                                                 {"train_accuracy", report.train_accuracy},
-                                                 {"test_loss", report.test_loss},
-                                                 {"test_accuracy", report.test_accuracy},
-                                                 {"images_per_second", report.images_per_second}}));
+    directory_->append_metrics(epoch_row(report));
     if (observer_.on_epoch) observer_.on_epoch(report);
+  }
+
+  io::Json epoch_row(const EpochReport& report) const {
+    io::Json row = io::Json::object({{"step", (report.epoch + 1) * prelude_.steps_per_epoch},
+                                     {"epoch", report.epoch},
+                                     {"train_loss", report.train_loss},
+                                     {"test_loss", report.test_loss},
+                                     {"images_per_second", report.images_per_second}});
+    if (report.has_accuracy)
+      row.set("train_accuracy", report.train_accuracy).set("test_accuracy", report.test_accuracy);
+    return row;
   }
 
   train::EvalResult evaluate_test() {

@@ -40,6 +40,7 @@ struct EpochReport {
   double test_loss = 0, test_accuracy = 0;
   double seconds = 0;            // since the start of training
   double images_per_second = 0;  // of the epoch's training steps
+  bool has_accuracy = true;      // false: the model learns without labels
 };
 
 // Follows a run; every member may be empty. Calls come from the calling thread.
@@ -57,7 +58,8 @@ struct TrainResult {
   std::string checkpoint;  // the last one written
   bool tested = false;     // false: stopped before the first epoch was over, and the next three are empty
   double test_loss = 0, test_accuracy = 0;
-  std::vector<std::vector<std::int64_t>> confusion;  // [label][prediction]
+  std::vector<std::vector<std::int64_t>>
+      confusion;  // [label][prediction]; empty without labels, and accuracy 0
   std::vector<std::string> class_names;
   std::int64_t epochs = 0;  // finished
   double seconds = 0;       // of training steps and checkpoints, evaluation left out
