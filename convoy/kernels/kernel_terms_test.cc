@@ -280,10 +280,10 @@ TestValues absolute_terms(const Problem& problem, const graph::EvalContext& cont
                           ErrorTerms which) {
   if (which == ErrorTerms::whole_maps) return map_terms(problem, v);
   const std::string_view op = problem.kind->op;
-  for (const std::string_view own : {"Relu", "LeakyRelu", "MaxPool", "MeanSquaredError", "Dropout", "Scale"})
+  for (const std::string_view own :
+       {"Relu", "LeakyRelu", "LpPool", "MaxPool", "MeanSquaredError", "Dropout", "Scale"})
     if (op == own) return own_terms(problem, context, v);
-  for (const std::string_view alone :
-       {"LocalContrastNormalization", "LpPool", "RadialBasis", "SparsityPenalty"})
+  for (const std::string_view alone : {"LocalContrastNormalization", "RadialBasis", "SparsityPenalty"})
     if (op == alone) return result_terms(problem, context, v);
   if (!problem.kind->traits.linear && op != "Mul") return special_terms(problem, context, v);
   TestValues terms = v;

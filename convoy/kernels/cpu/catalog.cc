@@ -21,6 +21,7 @@ Catalog cpu_catalog() {
                   cpu::gemm_backward_weights_entry(),
                   cpu::locally_connected_autoencoder_entry(),
                   cpu::locally_connected_entry(),
+                  cpu::lp_pool_entry(),
                   cpu::max_pool_entry(),
                   cpu::max_pool_innermost_entry(),
                   cpu::mean_squared_error_entry(),

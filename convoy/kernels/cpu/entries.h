@@ -21,6 +21,7 @@ KernelEntry dropout_entry();
 KernelEntry gemm_backward_weights_entry();
 KernelEntry locally_connected_autoencoder_entry();
 KernelEntry locally_connected_entry();
+KernelEntry lp_pool_entry();
 KernelEntry max_pool_innermost_entry();
 KernelEntry max_pool_entry();
 KernelEntry mean_squared_error_entry();

@@ -109,6 +109,7 @@ HWY_AFTER_NAMESPACE();
 
 #include "convoy/base/threads.h"
 #include "convoy/kernels/cpu/simd.h"
+#include "convoy/kernels/cpu/turn.h"
 
 namespace convoy::kernels::cpu {
 namespace {
@@ -118,8 +119,8 @@ HWY_EXPORT(decode_place);
 HWY_EXPORT(weigh_place);
 HWY_EXPORT(sum_row);
 
-// Rows that are turned together: 32 of them, 64 samples each, stay in the first cache.
-constexpr std::int64_t kTurned = 32;
+// Sums over samples that one thread takes at least.
+constexpr std::int64_t kSums = 32;
 
 }  // namespace
 
@@ -127,8 +128,7 @@ LocalProducts::LocalProducts(const layers::Window& window, std::int64_t channels
                              std::int64_t samples)
     : channels_(channels),
       maps_(maps),
-      samples_(samples),
-      row_((samples + simd_lanes() - 1) / simd_lanes() * simd_lanes()),
+      row_(Turn{.samples = samples}.row()),
       field_(window.kernel_count()),
       pixels_(window.input_count()),
       places_(window.output_count()) {
@@ -152,28 +152,6 @@ LocalProducts::Place LocalProducts::place(std::int64_t p) const {
           .pixels = pixels_,
           .places = places_,
           .row = row_};
-}
-
-void LocalProducts::turn_in(const float* from, std::int64_t stride, std::int64_t rows,
-                            float* to) const noexcept {
-  base::parallel_for(rows, kTurned, [&](base::IndexRange range) {
-    for (std::int64_t first = range.begin; first < range.end; first += kTurned) {
-      const std::int64_t end = std::min(range.end, first + kTurned);
-      for (std::int64_t n = 0; n < row_; ++n)
-        for (std::int64_t i = first; i < end; ++i) to[i * row_ + n] = n < samples_ ? from[n * stride + i] : 0;
-    }
-  });
-}
-
-void LocalProducts::turn_out(const float* from, std::int64_t rows, float* to,
-                             std::int64_t stride) const noexcept {
-  base::parallel_for(rows, kTurned, [&](base::IndexRange range) {
-    for (std::int64_t first = range.begin; first < range.end; first += kTurned) {
-      const std::int64_t end = std::min(range.end, first + kTurned);
-      for (std::int64_t n = 0; n < samples_; ++n)
-        for (std::int64_t i = first; i < end; ++i) to[n * stride + i] = from[i * row_ + n];
-    }
-  });
 }
 
 void LocalProducts::encode(const float* xt, const float* w, const float* bias, bool accumulate,
@@ -208,7 +186,7 @@ void LocalProducts::weigh(const float* xt, const float* yt, bool accumulate, flo
 }
 
 void LocalProducts::sum_samples(const float* yt, float* bias) const noexcept {
-  base::parallel_for(code_rows(), kTurned, [&](base::IndexRange range) {
+  base::parallel_for(code_rows(), kSums, [&](base::IndexRange range) {
     for (std::int64_t i = range.begin; i < range.end; ++i)
       bias[i] = HWY_DYNAMIC_DISPATCH(sum_row)(yt + i * row_, row_);
   });

@@ -9,7 +9,8 @@
 namespace convoy::kernels::cpu {
 
 // One sample's sizes and where each place looks. In these products arrays have the samples innermost, padded
-// with zeros to whole vectors: with N' = padded(N) floats a row,
+// with zeros to whole vectors: with row() = N' floats a
+// row,
 //
 //   images xt {C, pixels, N'},   codes yt {K, places, N'},   weights w {places, K, C, taps} as the layer has
 //   them.
@@ -23,10 +24,6 @@ class LocalProducts {
   std::int64_t row() const { return row_; }  // N'
   std::int64_t image_rows() const { return channels_ * pixels_; }
   std::int64_t code_rows() const { return maps_ * places_; }
-
-  // {N, rows} as it lies outside, `stride` floats a sample, to {rows, N'}, and back.
-  void turn_in(const float* from, std::int64_t stride, std::int64_t rows, float* to) const noexcept;
-  void turn_out(const float* from, std::int64_t rows, float* to, std::int64_t stride) const noexcept;
 
   // code[k,p] = b[k,p] + sum over c, r of w[p,k,c,r] x[c, p + r]; `bias` may be null.
   void encode(const float* xt, const float* w, const float* bias, bool accumulate, float* yt) const noexcept;
@@ -51,7 +48,7 @@ class LocalProducts {
  private:
   Place place(std::int64_t p) const;
 
-  std::int64_t channels_, maps_, samples_, row_;
+  std::int64_t channels_, maps_, row_;
   std::int64_t field_, pixels_, places_;
   std::vector<Tap> taps_;             // of all places, one after the other
   std::vector<std::int64_t> begins_;  // of each place in taps_, and the end

@@ -4,6 +4,7 @@
 #include "convoy/kernels/cpu/entries.h"
 #include "convoy/kernels/cpu/local_products.h"
 #include "convoy/kernels/cpu/simd.h"
+#include "convoy/kernels/cpu/turn.h"
 
 namespace convoy::kernels::cpu {
 namespace {
@@ -26,15 +27,21 @@ LocalProducts products_of(const Problem& problem) {
           problem.inputs[0][0]};
 }
 
-KernelTraits traits_of(const Problem& problem, std::int64_t workspace_rows, std::int64_t row,
-                       bool reads_input) {
+// The first `rows` floats of each sample of an array.
+Turn turn_of(const tensor::Shape& shape, std::int64_t rows) {
+  return {.samples = shape[0], .rows = rows, .stride = shape.count_from(1)};
+}
+
+// `images` and as many codes in the workspace.
+KernelTraits traits_of(const Problem& problem, const LocalProducts& products, int images, bool reads_input) {
   KernelTraits traits;
   traits.inputs.resize(1);
   traits.params.resize(problem.params.size());
   traits.outputs.resize(1);
   traits.reads_inputs = {reads_input};
   traits.reads_outputs = {false};
-  traits.workspace_bytes = workspace_rows * row * kFloatBytes;
+  traits.workspace_bytes =
+      images * (products.image_rows() + products.code_rows()) * products.row() * kFloatBytes;
   return traits;
 }
 
@@ -44,30 +51,33 @@ float* floats(void* pointer) { return static_cast<float*>(pointer); }
 class LocallyConnected final : public Kernel {
  public:
   explicit LocallyConnected(const Problem& problem)
-      : pass_(problem.pass), has_bias_(problem.params.size() > 1), products_(products_of(problem)) {
-    traits_ = traits_of(problem, images_ + codes_, products_.row(), pass_ == Pass::backward_weights);
-  }
+      : pass_(problem.pass),
+        has_bias_(problem.params.size() > 1),
+        products_(products_of(problem)),
+        image_(turn_of(problem.inputs[0], products_.image_rows())),
+        code_(turn_of(problem.outputs[0], products_.code_rows())),
+        traits_(traits_of(problem, products_, 1, pass_ == Pass::backward_weights)) {}
 
   const KernelTraits& traits() const override { return traits_; }
   std::string implementation() const override { return simd_target(); }
 
   void run(const KernelArgs& args) const noexcept override {
     float* xt = floats(args.workspace);
-    float* yt = xt + images_ * products_.row();
+    float* yt = xt + image_.rows * products_.row();
     if (pass_ == Pass::forward) {
-      products_.turn_in(floats(args.inputs[0]), images_, images_, xt);
+      turn_in(image_, floats(args.inputs[0]), xt);
       products_.encode(xt, floats(args.params[0]), has_bias_ ? floats(args.params[1]) : nullptr,
                        /*accumulate=*/false, yt);
-      products_.turn_out(yt, codes_, floats(args.outputs[0]), codes_);
+      turn_out(code_, yt, floats(args.outputs[0]));
       return;
     }
-    products_.turn_in(floats(args.output_gradients[0]), codes_, codes_, yt);
+    turn_in(code_, floats(args.output_gradients[0]), yt);
     if (pass_ == Pass::backward_data) {
       products_.decode(yt, floats(args.params[0]), xt);
-      products_.turn_out(xt, images_, floats(args.input_gradients[0]), images_);
+      turn_out(image_, xt, floats(args.input_gradients[0]));
       return;
     }
-    products_.turn_in(floats(args.inputs[0]), images_, images_, xt);
+    turn_in(image_, floats(args.inputs[0]), xt);
     products_.weigh(xt, yt, /*accumulate=*/false, floats(args.param_gradients[0]));
     if (has_bias_) products_.sum_samples(yt, floats(args.param_gradients[1]));
   }
@@ -76,7 +86,7 @@ class LocallyConnected final : public Kernel {
   Pass pass_;
   bool has_bias_;
   LocalProducts products_;
-  std::int64_t images_ = products_.image_rows(), codes_ = products_.code_rows();
+  Turn image_, code_;
   KernelTraits traits_;
 };
 
@@ -84,36 +94,36 @@ class LocallyConnected final : public Kernel {
 class Autoencoder final : public Kernel {
  public:
   explicit Autoencoder(const Problem& problem)
-      : is_forward_(problem.pass == Pass::forward), products_(products_of(problem)) {
-    const std::int64_t rows = images_ + codes_;
-    traits_ = traits_of(problem, is_forward_ ? rows : 2 * rows, products_.row(), !is_forward_);
-  }
+      : is_forward_(problem.pass == Pass::forward),
+        products_(products_of(problem)),
+        image_(turn_of(problem.inputs[0], products_.image_rows())),
+        code_(turn_of(problem.outputs[0], products_.code_rows())),
+        back_(turn_of(problem.outputs[0], products_.image_rows())),
+        traits_(traits_of(problem, products_, is_forward_ ? 1 : 2, !is_forward_)) {}
 
   const KernelTraits& traits() const override { return traits_; }
   std::string implementation() const override { return simd_target(); }
 
   void run(const KernelArgs& args) const noexcept override {
     float* xt = floats(args.workspace);
-    float* code = xt + images_ * products_.row();
+    float* code = xt + image_.rows * products_.row();
     const float* w = floats(args.params[0]);
-    const std::int64_t stride = codes_ + images_;
-    products_.turn_in(floats(args.inputs[0]), images_, images_, xt);
+    turn_in(image_, floats(args.inputs[0]), xt);
     products_.encode(xt, w, nullptr, /*accumulate=*/false, code);
     if (!is_forward_) return differentiate(args, xt, code);
     float* y = floats(args.outputs[0]);
-    products_.turn_out(code, codes_, y, stride);
+    turn_out(code_, code, y);
     products_.decode(code, w, xt);
-    products_.turn_out(xt, images_, y + codes_, stride);
+    turn_out(back_, xt, y + code_.rows);
   }
 
  private:
   void differentiate(const KernelArgs& args, float* xt, const float* code) const {
     const float *w = floats(args.params[0]), *dy = floats(args.output_gradients[0]);
-    float* back = xt + (images_ + codes_) * products_.row();
-    float* error = back + images_ * products_.row();
-    const std::int64_t stride = codes_ + images_;
-    products_.turn_in(dy, stride, codes_, error);
-    products_.turn_in(dy + codes_, stride, images_, back);
+    float* back = xt + (image_.rows + code_.rows) * products_.row();
+    float* error = back + image_.rows * products_.row();
+    turn_in(code_, dy, error);
+    turn_in(back_, dy + code_.rows, back);
     products_.encode(back, w, nullptr, /*accumulate=*/true, error);
     if (float* dw = floats(args.param_gradients[0]); dw != nullptr) {
       products_.weigh(xt, error, /*accumulate=*/false, dw);
@@ -122,12 +132,12 @@ class Autoencoder final : public Kernel {
     float* dx = floats(args.input_gradients[0]);
     if (dx == nullptr) return;
     products_.decode(error, w, xt);
-    products_.turn_out(xt, images_, dx, images_);
+    turn_out(image_, xt, dx);
   }
 
   bool is_forward_;
   LocalProducts products_;
-  std::int64_t images_ = products_.image_rows(), codes_ = products_.code_rows();
+  Turn image_, code_, back_;  // of x and dx; of the two parts of y and dy
   KernelTraits traits_;
 };
 
