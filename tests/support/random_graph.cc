@@ -107,13 +107,14 @@ class GraphMaker {
   bool allowed(const graph::LayerKind& kind) const {
     if (kind.traits.is_loss) return false;
     if (config_.smooth) {
-      for (const char* op :
-           {"Conv", "Gemm", "Tanh", "AveragePool", "Add", "Sum", "Concat", "Flatten", "Reshape"})
+      for (const char* op : {"Conv", "Gemm", "LocallyConnected", "Tanh", "AveragePool", "Add", "Sum",
+                             "Concat", "Flatten", "Reshape"})
         if (kind.op == op) return true;
       return false;
     }
     if (!config_.exact_integers) return true;
-    for (const char* op : {"Conv", "Gemm", "Relu", "MaxPool", "Add", "Sum", "Concat", "Flatten", "Reshape"})
+    for (const char* op : {"Conv", "Gemm", "LocallyConnected", "Relu", "MaxPool", "Add", "Sum", "Concat",
+                           "Flatten", "Reshape"})
       if (kind.op == op) return true;
     return false;
   }
@@ -161,7 +162,8 @@ class GraphMaker {
         builder_.add(layers::kSoftmaxCrossEntropyLoss, "loss", {}, {scores, builder_.labels()}));
   }
 
-  // Mean squared error against the sample itself.
+  // Mean squared error against the sample itself, and a penalty of what is reconstructed from where it may be
+  // neither exact nor smooth.
   void add_reconstruction(graph::ValueId head) {
     const Shape shape = builder_.shape(builder_.input());
     const auto code = builder_.add(layers::kGemm, "code", {{"output_features", shape.count_from(1)}}, {head});
@@ -169,7 +171,10 @@ class GraphMaker {
     for (int d = 1; d < shape.rank(); ++d) sizes.push_back(shape[d]);
     const auto image = builder_.add(layers::kReshape, "image", {{"shape", sizes}}, {code});
     builder_.set_output(image);
-    builder_.set_loss(builder_.add(layers::kMeanSquaredError, "loss", {}, {image, builder_.input()}));
+    const auto error = builder_.add(layers::kMeanSquaredError, "loss", {}, {image, builder_.input()});
+    if (config_.exact_integers || config_.smooth) return builder_.set_loss(error);
+    const auto penalty = builder_.add(layers::kSparsityPenalty, "penalty", {}, {head});
+    builder_.set_loss(builder_.add(layers::kSum, "total", {}, {error, penalty}));
   }
 
   const RandomGraphConfig& config_;
