@@ -52,7 +52,7 @@ class Draw {
       strides.push_back(unit ? 1 : pick(1, 4));
       dilations.push_back(percent(12) ? pick(2, 3) : 1);
       const std::int64_t extent = (window.back() - 1) * dilations.back() + 1;
-      const std::int64_t most = percent(75) ? extent / 2 : extent - 1;
+      const std::int64_t most = percent(75) ? extent / 2 : extent - percent(60);
       begin.push_back(pick(0, most));
       end.push_back(percent(60) ? begin.back() : pick(0, most));
       image.push_back(std::max<std::int64_t>(1, extent - begin.back() - end.back() + pick(0, room)));

@@ -143,7 +143,8 @@ std::unique_ptr<Kernel> make_im2col(const Problem& problem, bool is_explicit) {
 
 double im2col_seconds(const Problem& problem, const machine::Machine& machine, bool is_explicit) {
   const ConvGeometry g = ConvGeometry::of(problem).value();
-  const bool is_data = problem.pass == Pass::backward_data, is_lowered = !forward_lowering(g).is_identity();
+  const Lowering forward = forward_lowering(g);
+  const bool is_data = problem.pass == Pass::backward_data, is_lowered = !forward.is_identity();
   const Im2colForm form = form_of(g, problem.pass);
   const auto real = [](std::int64_t value) { return static_cast<double>(value); };
   // A single tap's sum ends with the last channel, without padding.
@@ -152,8 +153,10 @@ double im2col_seconds(const Problem& problem, const machine::Machine& machine, b
   const double c = is_c_whole ? padded(g.c_per_group()) : real(g.c_per_group());
   const double k = is_single && is_data ? real(g.k_per_group()) : padded(g.k_per_group());
   // Implicit backward_data computes at every pixel of dx, also where taps fall on padding.
-  const double pixels =
-      is_data && !is_explicit ? real(g.h * g.w) / real(g.stride_h * g.stride_w) : real(g.p * g.q);
+  double pixels = is_data && !is_explicit ? real(g.h * g.w) / real(g.stride_h * g.stride_w) : real(g.p * g.q);
+  if (problem.pass == Pass::forward && form == Im2colForm::blocks && !is_explicit &&
+      FramedProduct::suits(forward))
+    pixels = real(FramedProduct::pixels(forward));
   const double entries = real(g.n * g.groups * g.r * g.s) * pixels;
   const double column_bytes = is_lowered ? sizeof(float) * entries * (is_data && !is_explicit ? k : c) : 0;
   const double group_bytes = has_whole_blocks(g) ? 0 : 2 * real(moved_bytes(problem)) * padded(1);

@@ -82,6 +82,17 @@ void Im2colPass::prepare_forward(const Im2colSpec& spec) {
                            .threads = spec.threads});
     return;
   }
+  if (!spec.is_explicit && FramedProduct::suits(forward_lowering(g))) {
+    framed_.emplace(FramedSpec{.lowering = forward_lowering(g),
+                               .images = g.n,
+                               .groups = g.groups,
+                               .source_channels = g.c_per_group(),
+                               .target_panels = blocks_of(g.k_per_group()),
+                               .bias_count = g.k_per_group(),
+                               .relu = g.relu,
+                               .threads = spec.threads});
+    return;
+  }
   GatherSpec gather{.lowering = forward_lowering(g),
                     .images = g.n,
                     .groups = g.groups,
@@ -167,6 +178,7 @@ std::int64_t Im2colPass::scratch_count() const {
   std::int64_t count = 0;
   for (const GatherProduct& gather : gathers_) count = std::max(count, gather.scratch_count());
   if (thin_) count = thin_->scratch_count();
+  if (framed_) count = framed_->scratch_count();
   if (raise_) count = raise_->scratch_count();
   if (weights_) count = weights_->scratch_count();
   return count * threads_;
@@ -196,6 +208,7 @@ void Im2colPass::run(const Im2colArgs& args, float* scratch) const noexcept {
   if (raise_) raise_->run({args.dy, args.weights, nullptr, args.dx}, scratch);
   const GatherOperands operands{args.y != nullptr ? args.x : args.dy, args.weights, args.bias,
                                 args.y != nullptr ? args.y : args.dx};
+  if (framed_) framed_->run(operands, scratch);
   if (!gathers_.empty()) run_gathers(operands, scratch);
 }
 

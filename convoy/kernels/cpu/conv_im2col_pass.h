@@ -6,6 +6,7 @@
 
 #include "convoy/kernels/cpu/conv_geometry.h"
 #include "convoy/kernels/cpu/conv_im2col_data.h"
+#include "convoy/kernels/cpu/conv_im2col_framed.h"
 #include "convoy/kernels/cpu/conv_im2col_raise.h"
 #include "convoy/kernels/cpu/conv_im2col_thin.h"
 #include "convoy/kernels/cpu/conv_im2col_weights.h"
@@ -57,6 +58,7 @@ class Im2colPass {
   int threads_;
   std::vector<GatherProduct> gathers_;  // forward: one; backward_data: one a phase of the strides, cut alike
   std::optional<ThinProduct> thin_;
+  std::optional<FramedProduct> framed_;
   std::optional<RaiseProduct> raise_;
   std::optional<WeightsProduct> weights_;
 };

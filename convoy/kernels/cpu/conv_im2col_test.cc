@@ -66,6 +66,21 @@ TEST(ConvIm2col, OneByOne) {
   });
 }
 
+// Most outputs are bias: the others are gathered from all images.
+TEST(ConvIm2col, OneByOneInAFrameOfPadding) {
+  on_each_instruction_set([] {
+    expect_sound({.x = {8, 40, 7, 7}, .k = 36, .window = {1, 1}, .strides = {2, 2}, .pads = {3, 3, 3, 3}});
+    expect_sound({.x = {5, 300, 13, 12}, .k = 20, .window = {1, 1}, .pads = {0, 2, 1, 0}});
+    expect_sound({.x = {3, 17, 5, 4}, .k = 50, .window = {1, 1}, .strides = {1, 3}, .pads = {2, 0, 0, 0}});
+    expect_sound({.x = {1, 20, 21, 20}, .k = 16, .window = {1, 1}, .pads = {1, 1, 1, 1}});
+    expect_sound({.x = {2, 20, 9}, .k = 33, .window = {1}, .strides = {2}, .pads = {5, 4}});
+    expect_sound({.x = {4, 64, 5, 6}, .k = 96, .window = {1, 1}, .pads = {1, 0, 2, 3}, .groups = 2});
+    expect_sound({.x = {2, 54, 4, 4}, .k = 33, .window = {1, 1}, .pads = {1, 1, 1, 1}, .groups = 3});
+    // No output meets the image.
+    expect_sound({.x = {2, 16, 1, 1}, .k = 16, .window = {1, 1}, .strides = {4, 4}, .pads = {1, 1, 1, 1}});
+  });
+}
+
 TEST(ConvIm2col, FiltersStridesDilationsAndPads) {
   on_each_instruction_set([] {
     expect_sound({.x = {2, 20, 13, 12}, .k = 35, .window = {3, 3}, .pads = {1, 1, 1, 1}});
@@ -154,6 +169,14 @@ TEST(ConvIm2col, TheWorkspaceIsWhatTheAlgorithmMeans) {
     const Problem identity = test_case({.x = {4, 64, 56, 56}, .k = 64, .window = {1, 1}}).problem();
     EXPECT_EQ(conv_im2col_entry().make(identity)->traits().workspace_bytes, 0);
     EXPECT_EQ(conv_im2col_implicit_entry().make(identity)->traits().workspace_bytes, 0);
+    // 3 x 3 of 7 x 7 outputs: a column of 8 x 9 pixels by 256 steps, 8 x 9 results, a row of the frame.
+    const Problem framed =
+        test_case({.x = {8, 512, 7, 7}, .k = 64, .window = {1, 1}, .strides = {2, 2}, .pads = {3, 3, 3, 3}})
+            .problem();
+    EXPECT_EQ(conv_im2col_implicit_entry().make(framed)->traits().workspace_bytes,
+              4 * (72 * 256 + 72 * 64 + 7 * simd_lanes()));
+    EXPECT_LT(5 * conv_im2col_implicit_entry().seconds(framed, {}) - 5 * machine::Machine{}.dispatch_seconds,
+              6 * conv_im2col_entry().seconds(framed, {}));
   });
 }
 
