@@ -40,9 +40,10 @@ DirectPass direct_backward_data(const Problem& problem) {
   spec.y_block = g.h * g.w * lanes;
   spec.y_sample = c_blocks * spec.y_block;
 
-  spec.depthwise = form == ChannelForm::depthwise;
-  spec.inner = spec.depthwise ? 1 : std::min(g.groups == 1 ? g.k : lanes, lanes);
-  spec.w_column = spec.depthwise ? lanes : lanes * lanes;
+  const bool is_depthwise = form == ChannelForm::depthwise;
+  if (is_depthwise) spec.form = TileForm::depthwise;
+  spec.inner = is_depthwise ? 1 : std::min(g.groups == 1 ? g.k : lanes, lanes);
+  spec.w_column = is_depthwise ? lanes : lanes * lanes;
   spec.w_row = g.s * spec.w_column;
   spec.w_block = g.r * spec.w_row;
   const std::int64_t inputs = form == ChannelForm::blocks ? (g.k_per_group() + lanes - 1) / lanes : 1;

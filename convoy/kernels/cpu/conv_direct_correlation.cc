@@ -40,8 +40,8 @@ int even_parts(std::int64_t count, std::int64_t wanted) {
 }  // namespace
 
 Correlation::Correlation(CorrelationSpec spec) : spec_(std::move(spec)) {
-  CONVOY_CHECK(spec_.inner == 1 || !(spec_.taps_innermost || spec_.depthwise), spec_.inner,
-               " inner channels");
+  CONVOY_CHECK(spec_.inner == 1 || spec_.form == TileForm::channels, spec_.inner, " inner channels");
+  CONVOY_CHECK(spec_.rows.size() == 1 || spec_.form != TileForm::taps, spec_.rows.size(), " phases of rows");
   plan_columns();
   plan_rows();
   plan_chunks();
@@ -72,16 +72,27 @@ Correlation::Step Correlation::make_step(const Axis& axis, const TileStep& tile,
             .x = axis.input_of(tile.begin, tile.tap) * spec_.x_pixel,
             .y = (axis.first + tile.begin * axis.out_step) * spec_.y_pixel,
             .w = (axis.tap_first + tile.tap * axis.tap_step) * spec_.w_column,
-            .parts = {}};
-  for (int v = 0; v < (spec_.depthwise ? 1 : kMaxTileVectors); ++v)
-    step.function[v] = tile_function({v + 1, tile.width, phase.x_step, spec_.depthwise});
+            .parts = {},
+            .taps = taps_of(tile, phase)};
+  for (int v = 0; v < (spec_.form == TileForm::depthwise ? 1 : kMaxTileVectors); ++v)
+    step.function[v] = tile_function({v + 1, tile.width, phase.x_step, spec_.form});
   for (const TilePart& part : tile.parts)
     step.parts.push_back({.x = (part.tap - tile.tap) * phase.x_tap,
                           .w = (part.tap - tile.tap) * phase.w_tap,
-                          .columns = spec_.taps_innermost ? 1 : part.taps,
-                          .inner = spec_.taps_innermost ? part.taps : spec_.inner,
+                          .columns = part.taps,
+                          .inner = spec_.inner,
                           .outputs = ((1U << part.width) - 1) << (part.begin - tile.begin)});
   return step;
+}
+
+TapList Correlation::taps_of(const TileStep& tile, const ColumnPhase& phase) const {
+  if (spec_.form != TileForm::taps) return {};
+  const Axis& rows = spec_.rows[0];
+  return list_taps(tile, {.rows = std::max<std::int64_t>(rows.taps, 1),
+                          .x_row = rows.in_tap_step * spec_.x_line,
+                          .x_tap = phase.x_tap,
+                          .w_row = rows.tap_step * spec_.w_row,
+                          .w_tap = phase.w_tap});
 }
 
 void Correlation::plan_rows() {
@@ -256,9 +267,10 @@ void Correlation::run_rows(TileCall call, const Chunk& chunk, base::IndexRange r
   }
 }
 
-// `call` has the offsets of the row.
-void Correlation::run_row(TileCall call, const Chunk& chunk, const ColumnPhase& phase, base::IndexRange steps,
-                          int vectors) const {
+// `call` has the offsets of the row, and has them again behind. A copy of it would be read in pieces wider
+// than those just written, which waits until the stores of the tile before are through.
+void Correlation::run_row(TileCall& call, const Chunk& chunk, const ColumnPhase& phase,
+                          base::IndexRange steps, int vectors) const {
   const float *x = call.x, *w = call.w;
   float* y = call.y;
   call.step = phase.x_step;
@@ -267,12 +279,8 @@ void Correlation::run_row(TileCall call, const Chunk& chunk, const ColumnPhase& 
   call.relu = spec_.relu && chunk.last;
   const bool is_empty = call.blocks * call.rows == 0;
   if (is_empty && call.accumulate && !call.relu) return;
-  if (spec_.taps_innermost) {
-    call.x_inner = phase.x_tap;
-  } else {
-    call.x_column = phase.x_tap;
-    call.w_column = phase.w_tap;
-  }
+  call.x_column = phase.x_tap;
+  call.w_column = phase.w_tap;
   for (std::int64_t i = steps.begin; i < steps.end; ++i) {
     const Step& step = phase.steps[static_cast<std::size_t>(i)];
     call.x = x + step.x;
@@ -283,9 +291,14 @@ void Correlation::run_row(TileCall call, const Chunk& chunk, const ColumnPhase& 
     call.part_count = static_cast<std::int64_t>(step.parts.size());
     call.x_run = step.tile.width * phase.x_step;
     call.y_run = step.tile.width * phase.y_step;
-    (spec_.taps_innermost ? call.inner : call.columns) = step.tile.taps;
+    call.columns = step.tile.taps;
+    call.whole_taps = {step.taps.whole.data(), static_cast<std::size_t>(call.rows * step.taps.whole_of_row)};
+    call.some_taps = {step.taps.some.data(), static_cast<std::size_t>(call.rows * step.taps.some_of_row)};
     step.function[vectors - 1](call);
   }
+  call.x = x;
+  call.w = w;
+  call.y = y;
 }
 
 }  // namespace convoy::kernels::cpu

@@ -6,6 +6,7 @@
 
 #include "convoy/base/threads.h"
 #include "convoy/kernels/cpu/conv_direct_axis.h"
+#include "convoy/kernels/cpu/conv_direct_taps.h"
 #include "convoy/kernels/cpu/conv_direct_tile.h"
 
 namespace convoy::kernels::cpu {
@@ -31,9 +32,10 @@ struct CorrelationSpec {
   std::int64_t w_block = 0, w_row = 0, w_column = 0,
                w_vector = 0;  // a block, a filter's row, a tap; a vector
 
-  std::int64_t inner = 1;       // input channels of a block: one float, and one vector of weights, apart
-  bool taps_innermost = false;  // a row's taps take their place; needs inner = 1 and taps one vector apart
-  bool depthwise = false;       // each lane reads its own input channel; needs inner = 1, units of 1 vector
+  std::int64_t inner = 1;  // input channels of a block: one float, and one vector of weights, apart
+  // channels; depthwise: each lane reads its own input channel, needs inner = 1 and units of 1 vector; taps:
+  // for few blocks, needs inner = 1 and one phase of rows.
+  TileForm form = TileForm::channels;
   bool relu = false;
 };
 
@@ -65,6 +67,7 @@ class Correlation {
     TileFunction function[kMaxTileVectors];
     std::int64_t x, y, w;
     std::vector<TilePartCall> parts;
+    TapList taps;  // where they are listed
   };
   struct ColumnPhase {
     std::vector<Step> steps;
@@ -83,12 +86,13 @@ class Correlation {
   void plan_segments(std::int64_t row_bytes);
   std::int64_t item_count() const;
   Step make_step(const Axis& axis, const TileStep& tile, const ColumnPhase& phase) const;
+  TapList taps_of(const TileStep& tile, const ColumnPhase& phase) const;
   double products_of_sample() const;
   void run_items(const CorrelationArrays& arrays, base::IndexRange items) const;
   void run_item(const CorrelationArrays& arrays, const Chunk& chunk, std::int64_t index) const;
   void run_rows(TileCall call, const Chunk& chunk, base::IndexRange rows, base::IndexRange steps,
                 int vectors) const;
-  void run_row(TileCall call, const Chunk& chunk, const ColumnPhase& phase, base::IndexRange steps,
+  void run_row(TileCall& call, const Chunk& chunk, const ColumnPhase& phase, base::IndexRange steps,
                int vectors) const;
 
   CorrelationSpec spec_;

@@ -46,8 +46,8 @@ DirectPass direct_forward(const Problem& problem) {
 
   const bool by_pairs = form != ChannelForm::depthwise && !is_image;  // weights of 16 inputs times 16 outputs
   spec.inner = by_pairs ? std::min(g.groups == 1 ? g.c : lanes, lanes) : 1;
-  spec.taps_innermost = is_image;
-  spec.depthwise = form == ChannelForm::depthwise;
+  if (is_image) spec.form = TileForm::taps;
+  if (form == ChannelForm::depthwise) spec.form = TileForm::depthwise;
   spec.w_column = by_pairs ? lanes * lanes : lanes;
   spec.w_row = g.s * spec.w_column;
   spec.w_block = g.r * spec.w_row;

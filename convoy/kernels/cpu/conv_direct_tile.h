@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 namespace convoy::kernels::cpu {
 
@@ -13,13 +14,21 @@ struct TilePartCall {
   std::uint32_t outputs = 0;
 };
 
+// One product of a tile for the outputs whose bits are set, with x and w of the tile moved on by so many
+// floats.
+struct TileTap {
+  std::int64_t x = 0, w = 0;
+  std::uint32_t outputs = 0;
+};
+
 // One tile: `vectors` vectors of output channels times `width` outputs of a row, which read inputs `step`
 // floats apart. For vector v, lane l and output j, with the sum over all b, r, s, i of the four counts,
 //   y[v y_vector + j y_step + l] = start + sum of x[b x_block + r x_row + s x_column + i x_inner + j step]
 //                                         * w[v w_vector + b w_block + r w_row + s w_column + i lanes + l]
-// or, where the tile is depthwise, with lane l of x in place of the same x for all lanes. `start` is the
-// bias, or 0, or with `accumulate` what stands in y. A call works off `runs` such tiles, x_run and y_run
-// apart. All strides are in floats; y and w are aligned to vectors.
+// or, where the tile is depthwise, with lane l of x in place of the same x for all lanes; or, where its taps
+// are listed, over b and those in place of r, s and i: `whole_taps` for all outputs, `some_taps` for some.
+// `start` is the bias, or 0, or with `accumulate` what stands in y. A call works off `runs` such tiles, x_run
+// and y_run apart. All strides are in floats; y and w are aligned to vectors.
 struct TileCall {
   const float* x = nullptr;
   const float* w = nullptr;
@@ -36,6 +45,7 @@ struct TileCall {
   std::int64_t step = 0;
   const TilePartCall* parts = nullptr;
   std::int64_t part_count = 0;
+  std::span<const TileTap> whole_taps, some_taps;
 };
 
 using TileFunction = void (*)(const TileCall&);
@@ -44,13 +54,20 @@ using TileFunction = void (*)(const TileCall&);
 std::int64_t widest_tile();
 inline constexpr int kMaxTileVectors = 2;
 
+// How a tile reads its inputs.
+enum class TileForm : std::uint8_t {
+  channels,   // one input for all lanes
+  depthwise,  // one a lane
+  taps,       // one for all lanes, taps listed
+};
+
 // Code for tiles of 1 or 2 vectors and 1 to widest_tile() outputs that are `step` floats apart
 // (TileCall::step must say so too). A depthwise tile has one vector. Requires a processor with AVX2.
 struct TileShape {
   int vectors = 1;
   std::int64_t width = 1;
   std::int64_t step = 1;
-  bool depthwise = false;
+  TileForm form = TileForm::channels;
 };
 TileFunction tile_function(const TileShape& shape);
 
