@@ -72,7 +72,7 @@ std::unique_ptr<data::BatchSource> make_batches(const graph::Graph& graph, const
 
 // Seconds by kind of step, over the runs of one Program so far.
 struct KindSeconds {
-  double kernels = 0, convert = 0;
+  double kernels = 0, convert = 0, update = 0;
 };
 
 KindSeconds by_kind(const plan::Program& program, const exec::StepTimes& times) {
@@ -81,6 +81,7 @@ KindSeconds by_kind(const plan::Program& program, const exec::StepTimes& times) 
     const exec::StepClass what = exec::classify(program.steps[i].kind);
     if (what == exec::StepClass::kernel) sums.kernels += times.seconds[i];
     if (what == exec::StepClass::convert) sums.convert += times.seconds[i];
+    if (what == exec::StepClass::update) sums.update += times.seconds[i];
   }
   return sums;
 }
@@ -134,7 +135,7 @@ class Bench final : public StepBench {
     const KindSeconds after = clocked();
     TimeShares shares{.kernels = (after.kernels - before.kernels) / total,
                       .convert = (after.convert - before.convert) / total,
-                      .update = spans.update / total,
+                      .update = (spans.update + after.update - before.update) / total,
                       .data = spans.data / total};
     shares.interpreter = 1 - shares.kernels - shares.convert - shares.update - shares.data;
     return shares;

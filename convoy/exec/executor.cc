@@ -46,8 +46,12 @@ void fill(T* to, std::int64_t count, double value) {
 struct Call {
   std::vector<const void*> inputs, params, output_gradients;
   std::vector<void*> outputs, next_state, input_gradients, param_gradients;
-  tensor::Buffer derived;               // what the kernel derives from its parameters, kept between runs
-  std::vector<std::uint64_t> versions;  // by param: what `derived` was made of; 0: of nothing lasting
+};
+
+// What a kernel derives from its parameters, kept between runs and for all its steps.
+struct Derived {
+  tensor::Buffer memory;
+  std::vector<std::uint64_t> versions;  // by param: what it was made of; 0: of nothing lasting
 };
 
 // Passes a kernel's pieces of one segment's gradient on to the sink.
@@ -69,11 +73,19 @@ class Relay final : public kernels::GradientPieces {
 class Executor::Impl {
  public:
   Impl(plan::Program p, const kernels::Catalog& catalog)
-      : program_(std::move(p)), arena_(program_.arena_bytes), addresses_(program_.slots.size(), nullptr) {
+      : program_(std::move(p)),
+        given_in_pieces_(plan::given_in_pieces(program_)),
+        arena_(program_.arena_bytes),
+        gradients_(program_.gradient_bytes),
+        addresses_(program_.slots.size(), nullptr) {
     for (const plan::KernelCall& call : program_.kernels) {
       const kernels::KernelEntry* entry = kernels::find(catalog, call.problem.kind->op, call.entry);
       CONVOY_CHECK(entry != nullptr, "no kernel ", call.entry, " for ", call.problem.kind->op);
       kernels_.push_back(entry->make(call.problem));
+      Derived& derived = derived_.emplace_back();
+      if (call.traits.derived_bytes == 0) continue;
+      derived.memory = tensor::Buffer(call.traits.derived_bytes);
+      derived.versions.assign(call.problem.params.size(), 0);
     }
     for (std::size_t i = 0; i < program_.slots.size(); ++i) {
       const Slot& slot = program_.slots[i];
@@ -82,7 +94,6 @@ class Executor::Impl {
     calls_.resize(program_.steps.size());
     converters_.resize(program_.steps.size());
     versions_.assign(program_.slots.size(), 0);
-    given_in_pieces_.assign(program_.slots.size(), false);
     for (std::size_t i = 0; i < program_.steps.size(); ++i) prepare(i);
   }
 
@@ -128,7 +139,6 @@ class Executor::Impl {
     if (step.kind != StepKind::compute) return;
     const bool forward = program_.kernels[at(step.kernel)].problem.pass == kernels::Pass::forward;
     if (!forward && first_backward_ < 0) first_backward_ = static_cast<int>(index);
-    if (step.operands.in_pieces) given_in_pieces_[at(step.operands.param_gradients[0])] = true;
     Call& call = calls_[index];
     call.inputs.resize(step.operands.inputs.size());
     call.params.resize(step.operands.params.size());
@@ -137,20 +147,16 @@ class Executor::Impl {
     call.output_gradients.resize(step.operands.output_gradients.size());
     call.input_gradients.resize(step.operands.input_gradients.size());
     call.param_gradients.resize(step.operands.param_gradients.size());
-    if (const std::int64_t bytes = program_.kernels[at(step.kernel)].traits.derived_bytes; bytes > 0) {
-      call.derived = tensor::Buffer(bytes);
-      call.versions.assign(step.operands.params.size(), 0);
-    }
   }
 
-  // Whether what the step's kernel derived in the last run is of the parameters that it gets now. Notes
+  // Whether what the step's kernel derived when it last ran is of the parameters that it gets now. Notes
   // these.
-  bool still_derived(const plan::Operands& operands, Call& call) {
-    bool same = !call.versions.empty();
-    for (std::size_t k = 0; k < call.versions.size(); ++k) {
+  bool still_derived(const plan::Operands& operands, Derived& derived) {
+    bool same = !derived.versions.empty();
+    for (std::size_t k = 0; k < derived.versions.size(); ++k) {
       const std::uint64_t now = operands.params[k] < 0 ? 0 : versions_[at(operands.params[k])];
-      same = same && now != 0 && now == call.versions[k];
-      call.versions[k] = now;
+      same = same && now != 0 && now == derived.versions[k];
+      derived.versions[k] = now;
     }
     return same;
   }
@@ -168,9 +174,7 @@ class Executor::Impl {
           break;
         case Region::gradient:
           CONVOY_CHECK(bindings.gradients != nullptr, "a gradient step needs a gradient sink");
-          addresses_[i] = nullptr;
-          if (given_in_pieces_[i] && bindings.gradients->takes_pieces(slot.segment)) break;
-          addresses_[i] = checked(bindings.gradients->buffer(slot.segment), slot);
+          addresses_[i] = gradient_address(i, *bindings.gradients);
           break;
         case Region::next_state:
           CONVOY_CHECK(bindings.state != nullptr, "the model has state: a gradient step needs a state sink");
@@ -181,6 +185,17 @@ class Executor::Impl {
           break;
       }
     }
+  }
+
+  // Null where the gradient leaves in pieces as it forms.
+  void* gradient_address(std::size_t index, optim::GradientSink& sink) const {
+    const Slot& slot = program_.slots[index];
+    if (!takes_pieces(slot, sink)) return checked(sink.buffer(slot.segment), slot);
+    return given_in_pieces_[index] ? nullptr : gradients_.data() + slot.offset;
+  }
+
+  static bool takes_pieces(const Slot& slot, const optim::GradientSink& sink) {
+    return slot.type == DType::f32 && sink.takes_pieces(slot.segment);
   }
 
   template <class V>
@@ -224,8 +239,8 @@ class Executor::Impl {
                                     .pieces = relay ? &*relay : nullptr,
                                     .saved = o.saved < 0 ? nullptr : address(o.saved),
                                     .workspace = o.workspace < 0 ? nullptr : address(o.workspace),
-                                    .derived = call.derived.data(),
-                                    .derived_valid = still_derived(o, call),
+                                    .derived = derived_[at(step.kernel)].memory.data(),
+                                    .derived_valid = still_derived(o, derived_[at(step.kernel)]),
                                     .context = &context});
   }
 
@@ -254,6 +269,20 @@ class Executor::Impl {
     add_into(static_cast<const float*>(address(step.from)), static_cast<float*>(address(step.to)), count);
   }
 
+  // A gradient that is final. One that stands in the Program's own memory leaves it now, while it is in
+  // cache.
+  void announce(const Step& step, optim::GradientSink& sink) {
+    const Slot& slot = program_.slots[at(step.from)];
+    const std::int64_t count = program_.layout.segments[at(step.segment)].count;
+    if (address(step.from) != nullptr && takes_pieces(slot, sink)) {
+      const auto* gradient = static_cast<const float*>(address(step.from));
+      base::parallel_for(count, kGrain, [&](base::IndexRange range) {
+        sink.take(step.segment, range, {gradient + range.begin, static_cast<std::size_t>(range.size())});
+      });
+    }
+    sink.ready(step.segment, {0, count}, true);
+  }
+
   void step(std::size_t index, const Bindings& bindings) {
     const Step& step = program_.steps[index];
     switch (step.kind) {
@@ -277,7 +306,7 @@ class Executor::Impl {
         reduce(step);
         break;
       case StepKind::ready:
-        bindings.gradients->ready(step.segment, {0, program_.layout.segments[at(step.segment)].count}, true);
+        announce(step, *bindings.gradients);
         break;
       case StepKind::mark:
         break;
@@ -289,8 +318,10 @@ class Executor::Impl {
   std::vector<bool> given_in_pieces_;    // by slot
   std::vector<std::uint64_t> versions_;  // by slot: of the parameters in it
   tensor::Buffer arena_;
+  tensor::Buffer gradients_;  // that a sink takes when they are ready; untouched where it has arrays for them
   std::vector<void*> addresses_;  // by slot
   std::vector<std::unique_ptr<kernels::Kernel>> kernels_;
+  std::vector<Derived> derived_;                                 // by kernel
   std::vector<Call> calls_;                                      // by step
   std::vector<std::unique_ptr<kernels::Converter>> converters_;  // by step
 };

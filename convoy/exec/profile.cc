@@ -29,6 +29,7 @@ std::string direction_of(const Program& program, const Step& step) {
   if (problem.epilogue != kernels::Epilogue::none)
     direction += base::str(" + ", kernels::name(problem.epilogue));
   if (step.operands.in_pieces) direction += " + update";
+  if (step.recomputed) direction += " again";
   return direction;
 }
 
@@ -73,6 +74,9 @@ class Sums {
       case StepClass::convert:
         sums_.convert_seconds += seconds;
         sums_.convert_bytes += static_cast<double>(moved_bytes(program, step));
+        break;
+      case StepClass::update:
+        sums_.update_seconds += seconds;
         break;
       case StepClass::interpreter:
         sums_.interpreter_seconds += seconds;
@@ -131,6 +135,10 @@ base::TraceEvent span(const Program& program, const Step& step) {
       return kernel_span(program, step);
     case StepClass::convert:
       return convert_span(program, step);
+    case StepClass::update:
+      return {.name = base::str(step.label, " update"),
+              .category = "update of a gradient",
+              .details = {{"shape", program.slots[at(step.from)].shape.str()}}};
     case StepClass::interpreter:
       return {.name = base::str(plan::name(step.kind), " ", step.label), .category = "interpreter"};
   }
@@ -147,8 +155,9 @@ StepClass classify(StepKind kind) {
       return StepClass::kernel;
     case StepKind::convert:
       return StepClass::convert;
-    case StepKind::acquire:
     case StepKind::ready:
+      return StepClass::update;
+    case StepKind::acquire:
     case StepKind::mark:
       return StepClass::interpreter;
   }
@@ -165,7 +174,8 @@ void append_spans(const ClockedRun& run, int first_track, std::vector<base::Trac
   for (std::size_t i = 0; i < run.program->steps.size(); ++i) {
     const Step& step = run.program->steps[i];
     const double begin = run.readings[i], end = run.readings[i + 1];
-    if (classify(step.kind) == StepClass::interpreter && end - begin < kShortestBinding_seconds) continue;
+    const bool is_work = step.kind != StepKind::ready && classify(step.kind) != StepClass::interpreter;
+    if (!is_work && end - begin < kShortestBinding_seconds) continue;
     base::TraceEvent event = span(*run.program, step);
     event.begin = begin;
     event.end = end;

@@ -14,7 +14,8 @@ namespace convoy::exec {
 enum class StepClass : std::uint8_t {
   kernel,       // compute, fills and sums
   convert,      // changes of layout
-  interpreter,  // binding and announcing
+  update,       // announcing a gradient, which the update takes at that moment or in pieces before
+  interpreter,  // binding
 };
 StepClass classify(plan::StepKind kind);
 
@@ -23,6 +24,7 @@ struct ProfileRow {
   std::string layer;
   // "forward", "backward_data", "backward_weights" or "backward"; "forward + relu" where one kernel applies
   // the layer behind as well, "… + update" where it updates the weights while their gradient forms;
+  // "forward again" where it is recomputed for the backward pass;
   // "gradient sum" and "gradient fill" of values that several layers read.
   std::string direction;
   std::string kernel;  // "winograd:f4/blocked"; empty: the executor's own
@@ -34,6 +36,7 @@ struct ProfileRow {
 struct RunProfile {
   std::vector<ProfileRow> rows;  // in the order of the first run
   double convert_seconds = 0, convert_bytes = 0;
+  double update_seconds = 0;  // but for what rows with "… + update" hold
   double interpreter_seconds = 0;
   double seconds = 0;  // from the begin to the end of each run: the sum of all others
 };
@@ -42,7 +45,8 @@ struct RunProfile {
 RunProfile profile(const std::vector<ClockedRun>& runs);
 
 // One span a step that did something, on track first_track + queue: "conv1 forward" with kernel, layout and
-// shapes, "input for conv1 forward" with both layouts. Binding is left out where it took below 1 us.
+// shapes, "input for conv1 forward" with both layouts. Binding and announcing are left out where they took
+// below 1 us.
 void append_spans(const ClockedRun& run, int first_track, std::vector<base::TraceEvent>& events);
 
 }  // namespace convoy::exec

@@ -94,7 +94,7 @@ TEST_F(ProfileFixture, PartsAddUpToTheRuns) {
   objective->clock_runs(&runs);
   for (const std::int64_t size : {kBatch, kBatch, std::int64_t{3}}) evaluate(Mode::gradient, size);
   const RunProfile sums = profile(runs);
-  double whole = 0, parts = sums.convert_seconds + sums.interpreter_seconds;
+  double whole = 0, parts = sums.convert_seconds + sums.update_seconds + sums.interpreter_seconds;
   for (const ClockedRun& run : runs) whole += run.readings.back() - run.readings.front();
   for (const ProfileRow& row : sums.rows) {
     parts += row.seconds;

@@ -1,9 +1,10 @@
+#include "convoy/graph/initialise.h"
+
 #include <algorithm>
 #include <cmath>
 
 #include "convoy/base/rng.h"
 #include "convoy/base/threads.h"
-#include "convoy/graph/graph.h"
 
 namespace convoy::graph {
 namespace {
@@ -75,25 +76,32 @@ void initialise(const Graph& graph, const tensor::ParamLayout& layout, std::uint
                "arenas of ", parameters.size(), " and ", state.size());
   std::fill(parameters.begin(), parameters.end(), 0.0f);  // padding too: checkpoints compare whole arenas
   std::fill(state.begin(), state.end(), 0.0f);
-  const Shapes shapes = graph.infer(1);
-  std::uint64_t graph_index = 0;  // not the layout's: a rank that holds a part draws the same
-  for (std::size_t i = 0; i < graph.layers().size(); ++i) {
-    for (const ParamSpec& spec : shapes.signatures[i].params) {
-      const std::uint64_t own_index = graph_index++;
-      const int found = layout.find(graph.layers()[i].name + "." + spec.name);
-      if (found < 0) continue;
-      const tensor::Segment& segment = layout.segments[static_cast<std::size_t>(found)];
-      CONVOY_CHECK(segment.layout_tag == "plain", segment.name, " is ", segment.layout_tag);
-      const std::span<float> arena = segment.kind == tensor::SegmentKind::parameter ? parameters : state;
-      Fill{.segment = segment,
-           .rule = spec.initialiser,
-           .seed = seed,
-           .graph_index = own_index,
-           .out = arena.subspan(static_cast<std::size_t>(segment.offset),
-                                static_cast<std::size_t>(segment.count))}
-          .run();
-    }
+  const InitialValues values(graph, seed);
+  for (const tensor::Segment& segment : layout.segments) {
+    const std::span<float> arena = segment.kind == tensor::SegmentKind::parameter ? parameters : state;
+    values.draw(segment, arena.subspan(static_cast<std::size_t>(segment.offset),
+                                       static_cast<std::size_t>(segment.count)));
   }
+}
+
+InitialValues::InitialValues(const Graph& graph, std::uint64_t seed) : seed_(seed) {
+  const Shapes shapes = graph.infer(1);
+  std::uint64_t index = 0;  // not the layout's: a rank that holds a part draws the same
+  for (std::size_t i = 0; i < graph.layers().size(); ++i)
+    for (const ParamSpec& spec : shapes.signatures[i].params)
+      rules_[graph.layers()[i].name + "." + spec.name] = {spec.initialiser, index++};
+}
+
+void InitialValues::draw(const tensor::Segment& segment, std::span<float> out) const {
+  CONVOY_CHECK(segment.layout_tag == "plain", segment.name, " is ", segment.layout_tag);
+  const auto found = rules_.find(segment.name);
+  CONVOY_CHECK(found != rules_.end(), segment.name, " is no parameter or state of the graph");
+  Fill{.segment = segment,
+       .rule = found->second.initialiser,
+       .seed = seed_,
+       .graph_index = found->second.index,
+       .out = out}
+      .run();
 }
 
 }  // namespace convoy::graph

@@ -46,8 +46,9 @@ class GradientSink {
   virtual tensor::View buffer(int segment) = 0;
   // The loss of this evaluation's samples, once, before the first gradient.
   virtual void loss(double) {}
-  // Whether the segment's gradient may come in pieces. Then there is no buffer, and where the evaluation
-  // can, it calls expect() and take() instead, before ready(); it decides at the beginning.
+  // Whether the segment's gradient may come in pieces. Then the evaluation may call take() instead of asking
+  // for a buffer, before ready(): as the pieces form, after expect(), or from memory of its own when the
+  // whole is final. It decides at the beginning.
   virtual bool takes_pieces(int) const { return false; }
   // Arrays that take() will touch from element `begin` of the segment on, to be fetched ahead; null: none.
   virtual std::array<const float*, 3> expect(int, std::int64_t) const noexcept { return {}; }

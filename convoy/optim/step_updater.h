@@ -11,9 +11,10 @@
 namespace convoy::optim {
 
 // Applies an element-wise rule to pieces of gradients as they arrive, while they are in cache, and to
-// whatever came into an array in one pass at the end. Every element is updated once, so the bits are those of
-// apply(), which `in pieces` spares the traffic of writing and reading the gradient. Changes nothing when the
-// evaluation's loss is not finite. One step at a time: begin, evaluate with sink(), finish.
+// whatever came into an array in one pass at the end. Pieces need no memory after that. Every element is
+// updated once, so the bits are those of apply(), which `in pieces` spares the traffic of writing and reading
+// the gradient. Changes nothing when the evaluation's loss is not finite. One step at a time: begin, evaluate
+// with sink(), finish.
 class StepUpdater {
  public:
   virtual ~StepUpdater() = default;

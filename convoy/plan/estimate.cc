@@ -93,8 +93,7 @@ MemoryEstimate estimate_memory(const Program& program) {
   MemoryEstimate memory;
   const std::int64_t element = tensor::size_bytes(program.layout.type);
   memory.weights = (program.layout.parameter_extent + program.layout.state_extent) * element;
-  if (program.config.mode == StepConfig::Mode::gradient)
-    memory.gradients = program.layout.parameter_extent * element;
+  if (program.config.mode == StepConfig::Mode::gradient) memory.gradients = program.gradient_bytes;
   memory.data = program.arena_bytes;
   for (const int slot : {program.input_slot, program.labels_slot})
     if (slot >= 0) memory.data += program.slots[at(slot)].bytes;

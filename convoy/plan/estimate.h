@@ -18,9 +18,9 @@ struct StepCost {
 // Training memory by part, in the survey's letters. data, weights and gradients add up; activation_gradients
 // and workspace are parts of data, as they lie in the arena too.
 struct MemoryEstimate {
-  std::int64_t data = 0;                  // D: the batch, and the activations and their gradients (the arena)
-  std::int64_t weights = 0;               // W, state included
-  std::int64_t gradients = 0;             // ∇W
+  std::int64_t data = 0;       // D: the batch, and the activations and their gradients (the arena)
+  std::int64_t weights = 0;    // W, state included
+  std::int64_t gradients = 0;  // ∇W: those that wait at once for an update that takes them when ready
   std::int64_t activation_gradients = 0;  // ∇D: the part of the arena's unshared size that holds gradients
   std::int64_t workspace = 0;             // the largest step's scratch, and what is saved for backward
 };

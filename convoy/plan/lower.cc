@@ -49,6 +49,7 @@ class Lowering {
     program_.layout = std::move(layout).value();
     for (auto& phase : segments_) phase.resize(program_.layout.segments.size());
     announced_.assign(program_.layout.segments.size(), false);
+    parameter_gradients_.assign(program_.layout.segments.size(), -1);
     prepare_kernels();
     if (refusal_) return *refusal_;
     declare_inputs();
@@ -349,13 +350,14 @@ class Lowering {
       if (announced_[at(s)] || program_.layout.segments[at(s)].kind != SegmentKind::parameter) continue;
       Step& fill = add_step(StepKind::fill, program_.layout.segments[at(s)].name + " gradient");
       fill.to = segment_slot(Region::gradient, s);
-      announce(s);
+      announce(s, fill.to);
     }
   }
 
-  void announce(int segment) {
+  void announce(int segment, int gradient) {
     Step& step = add_step(StepKind::ready, program_.layout.segments[at(segment)].name);
     step.segment = segment;
+    step.from = gradient;
     announced_[at(segment)] = true;
   }
 
@@ -379,7 +381,8 @@ class Lowering {
       if (pass != Pass::forward) lower_backward_pass(i, pass);
     const auto& params = analysis_.shapes().signatures[at(i)].params;
     for (std::size_t k = 0; k < params.size(); ++k) {
-      if (params[k].kind == SegmentKind::parameter) announce(segment_of(i, k));
+      if (params[k].kind == SegmentKind::parameter)
+        announce(segment_of(i, k), parameter_gradients_[at(segment_of(i, k))]);
     }
   }
 
@@ -435,6 +438,7 @@ class Lowering {
         continue;
       }
       const int target = segment_slot(Region::gradient, segment_of(i, k));
+      parameter_gradients_[at(segment_of(i, k))] = target;
       if (kernels::same_order(param.shape, call.traits.params[k], program_.slots[at(target)].layout)) {
         operands.param_gradients.push_back(target);
         if (k == 0) operands.in_pieces = call.traits.in_pieces;
@@ -495,12 +499,13 @@ class Lowering {
   Analysis analysis_;
   Program program_;
   std::optional<base::Reason> refusal_;
-  std::vector<Prepared> prepared_;   // by layer
-  std::vector<int> saved_;           // by layer
-  std::vector<Copies> values_;       // by value
-  std::vector<Copies> gradients_;    // by value
-  std::vector<bool> announced_;      // by segment: its gradient is final
-  std::vector<Copies> segments_[2];  // by segment: forward, backward
+  std::vector<Prepared> prepared_;        // by layer
+  std::vector<int> saved_;                // by layer
+  std::vector<Copies> values_;            // by value
+  std::vector<Copies> gradients_;         // by value
+  std::vector<bool> announced_;           // by segment: its gradient is final
+  std::vector<int> parameter_gradients_;  // by segment: the slot
+  std::vector<Copies> segments_[2];       // by segment: forward, backward
 };
 
 }  // namespace

@@ -106,6 +106,33 @@ void place(std::vector<Block>& blocks) {
   }
 }
 
+// Sets the blocks' offsets; returns the bytes that they need together.
+std::int64_t place_all(std::vector<Block>& blocks, bool share) {
+  if (share) place(blocks);
+  std::int64_t end = 0;
+  for (Block& block : blocks) {
+    if (!share) block.offset = end;
+    end = std::max(end, block.offset + block.bytes);
+  }
+  return end;
+}
+
+// The gradients that need an array of their own until they are ready.
+std::vector<Block> gradient_blocks(const Program& program) {
+  const std::vector<Lifetime> ranges = lifetimes(program);
+  const std::vector<bool> in_pieces = given_in_pieces(program);
+  std::vector<Block> blocks;
+  for (std::size_t s = 0; s < program.slots.size(); ++s)
+    if (program.slots[s].region == Region::gradient && !in_pieces[s])
+      blocks.push_back({{static_cast<int>(s)}, align_up(program.slots[s].bytes), ranges[s], 0});
+  return blocks;
+}
+
+void set_offsets(const std::vector<Block>& blocks, Program& program) {
+  for (const Block& block : blocks)
+    for (const int slot : block.slots) program.slots[static_cast<std::size_t>(slot)].offset = block.offset;
+}
+
 }  // namespace
 
 std::vector<Lifetime> lifetimes(const Program& program) {
@@ -137,24 +164,27 @@ InPlacePair in_place_pair(const Program& program, const Step& step) {
 void plan_memory(Program& program, bool share) {
   for (const Step& step : program.steps)
     CONVOY_CHECK(step.queue == program.steps.front().queue, "step ", step.label, " is on queue ", step.queue);
-  std::vector<Block> blocks = arena_blocks(program, share);
   program.arena_bytes_unshared = 0;
   for (const Slot& slot : program.slots)
     if (slot.region == Region::arena) program.arena_bytes_unshared += align_up(slot.bytes);
-  if (share) {
-    place(blocks);
-  } else {
-    std::int64_t end = 0;
-    for (Block& block : blocks) {
-      block.offset = end;
-      end += block.bytes;
-    }
-  }
-  program.arena_bytes = 0;
-  for (const Block& block : blocks) {
-    for (const int slot : block.slots) program.slots[static_cast<std::size_t>(slot)].offset = block.offset;
-    program.arena_bytes = std::max(program.arena_bytes, block.offset + block.bytes);
-  }
+  std::vector<Block> arena = arena_blocks(program, share), gradients = gradient_blocks(program);
+  program.arena_bytes = place_all(arena, share);
+  program.gradient_bytes = place_all(gradients, share);
+  for (Slot& slot : program.slots) slot.offset = slot.region == Region::gradient ? -1 : 0;
+  set_offsets(arena, program);
+  set_offsets(gradients, program);
+}
+
+TrainingMemory training_memory(const Program& program, int optimizer_slots) {
+  const std::int64_t element = tensor::size_bytes(program.layout.type);
+  TrainingMemory memory{.weights = (program.layout.parameter_extent + program.layout.state_extent) * element,
+                        .gradients = program.gradient_bytes,
+                        .optimizer = program.layout.parameter_extent * element * optimizer_slots,
+                        .arena = program.arena_bytes};
+  for (const Slot& slot : program.slots)
+    if (slot.region == Region::input || slot.region == Region::labels) memory.data += slot.bytes;
+  for (const KernelCall& kernel : program.kernels) memory.derived += kernel.traits.derived_bytes;
+  return memory;
 }
 
 std::int64_t live_bytes_bound(const Program& program) {

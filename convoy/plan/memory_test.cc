@@ -53,6 +53,35 @@ TEST(PlanMemory, SharedIsSmallerAndHolds) {
   EXPECT_TRUE(verdict.ok()) << verdict.reason().text;
 }
 
+TEST(PlanMemory, GradientsShareAPlaceOnceTheyAreTaken) {
+  Program program = two_layer_program();
+  plan_memory(program, true);
+  EXPECT_EQ(program.gradient_bytes, 64);
+  plan_memory(program, false);
+  EXPECT_EQ(program.gradient_bytes, 128);
+  EXPECT_TRUE(verify(program).ok());
+  Step& giver = testing::step_of(program, "fc1 backward_weights");
+  giver.operands.in_pieces = true;
+  program.kernels[static_cast<std::size_t>(giver.kernel)].traits.in_pieces = true;
+  plan_memory(program, false);
+  EXPECT_EQ(program.gradient_bytes, 64);
+  EXPECT_EQ(slot_of(program, "fc1.weight.gradient").offset, -1);
+  EXPECT_TRUE(verify(program).ok());
+}
+
+TEST(PlanMemory, TrainingMemoryIsTheSumOfItsParts) {
+  Program program = two_layer_program();
+  program.kernels.front().traits.derived_bytes = 192;
+  plan_memory(program, true);
+  const TrainingMemory memory = training_memory(program, 2);
+  EXPECT_EQ(memory.data, 32);
+  EXPECT_EQ(memory.weights, 2 * 64);
+  EXPECT_EQ(memory.gradients, 64);
+  EXPECT_EQ(memory.optimizer, 2 * 2 * 64);
+  EXPECT_EQ(memory.derived, 192);
+  EXPECT_EQ(memory.total(), 32 + 128 + 64 + 256 + 192 + program.arena_bytes);
+}
+
 TEST(PlanMemory, BoundCountsTheFullestStep) {
   const Program program = two_layer_program();
   // fc2 backward_weights: r, y (the output), loss, dy and 320 bytes of workspace.

@@ -79,7 +79,7 @@ class Printer {
       case StepKind::fill:
         return fmt::format(" to={} value={}", slot(step.to), step.value);
       case StepKind::ready:
-        return fmt::format(" segment={}", step.segment);
+        return fmt::format(" segment={} from={}", step.segment, slot(step.from));
       case StepKind::mark:
         return "";
     }
@@ -100,7 +100,8 @@ class Printer {
   void print_slot(int index, const Lifetime& used) {
     const Slot& s = program_.slots[at(index)];
     std::string place;
-    if (s.region == Region::arena) place = fmt::format(" offset={}", s.offset);
+    if (s.region == Region::arena || (s.region == Region::gradient && s.offset >= 0))
+      place = fmt::format(" offset={}", s.offset);
     if (s.segment >= 0) place += fmt::format(" segment={}", s.segment);
     const std::string life = used.first < 0 ? "unused" : fmt::format("steps {}..{}", used.first, used.last);
     line("{:4} {} {} {} {} {}{} bytes={} {}", index, s.name, name(s.region), s.shape.str(),
@@ -113,8 +114,8 @@ class Printer {
     line("steps={} kernels={} slots={} segments={} parameters={}", program_.steps.size(),
          program_.kernels.size(), program_.slots.size(), program_.layout.segments.size(),
          program_.layout.parameter_count);
-    line("arena_bytes={} unshared={} bound={}", program_.arena_bytes, program_.arena_bytes_unshared,
-         live_bytes_bound(program_));
+    line("arena_bytes={} unshared={} bound={} gradient_bytes={}", program_.arena_bytes,
+         program_.arena_bytes_unshared, live_bytes_bound(program_), program_.gradient_bytes);
   }
 
   const Program& program_;

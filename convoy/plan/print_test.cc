@@ -31,10 +31,10 @@ steps
   10 compute fc2 backward_weights reference/plain in=r[3] dout=y.gradient[9] dparams=fc2.weight.gradient[10] workspace=fc2.workspace[11]
   11 acquire fc2.weight backward segment=1 to=fc2.weight[12]
   12 compute fc2 backward_data reference/plain params=fc2.weight[12] dout=y.gradient[9] din=r.gradient[13]
-  13 ready fc2.weight segment=1
+  13 ready fc2.weight segment=1 from=fc2.weight.gradient[10]
   14 compute relu backward reference/plain in-place out=r[3] dout=r.gradient[13] din=h.gradient[14]
   15 compute fc1 backward_weights reference/plain in=x[0] dout=h.gradient[14] dparams=fc1.weight.gradient[15]
-  16 ready fc1.weight segment=0
+  16 ready fc1.weight segment=0 from=fc1.weight.gradient[15]
   17 mark end
 slots
    0 x input 2x4 f32 plain bytes=32 steps 2..15
@@ -47,15 +47,15 @@ slots
    7 loss arena scalar f32 plain offset=448 bytes=4 steps 6..6
    8 loss.gradient arena scalar f32 plain offset=128 bytes=4 steps 8..9
    9 y.gradient arena 2x4 f32 plain offset=512 bytes=32 steps 9..12
-  10 fc2.weight.gradient gradient 4x4 f32 plain segment=1 bytes=64 steps 10..10
+  10 fc2.weight.gradient gradient 4x4 f32 plain offset=0 segment=1 bytes=64 steps 10..13
   11 fc2.workspace arena 300 u8 plain offset=0 bytes=300 steps 10..10
   12 fc2.weight parameter 4x4 f32 plain segment=1 bytes=64 steps 11..12
   13 r.gradient arena 2x4 f32 plain offset=0 bytes=32 steps 12..14
   14 h.gradient arena 2x4 f32 plain offset=0 bytes=32 steps 14..15
-  15 fc1.weight.gradient gradient 4x4 f32 plain segment=0 bytes=64 steps 15..15
+  15 fc1.weight.gradient gradient 4x4 f32 plain offset=0 segment=0 bytes=64 steps 15..16
 input=x[0] labels=- output=y[5] loss=loss[7]
 steps=18 kernels=9 slots=16 segments=2 parameters=32
-arena_bytes=576 unshared=960 bound=576
+arena_bytes=576 unshared=960 bound=576 gradient_bytes=64
 )";
 
 TEST(Print, IsTheGoldenText) { EXPECT_EQ(print(planned(), false), kGolden); }

@@ -92,4 +92,13 @@ std::vector<int> Step::writes() const {
   return slots;
 }
 
+std::vector<bool> given_in_pieces(const Program& program) {
+  std::vector<bool> given(program.slots.size(), false);
+  for (const Step& step : program.steps)
+    if (step.operands.in_pieces && !step.operands.param_gradients.empty() &&
+        step.operands.param_gradients[0] >= 0)
+      given[static_cast<std::size_t>(step.operands.param_gradients[0])] = true;
+  return given;
+}
+
 }  // namespace convoy::plan

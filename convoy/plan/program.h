@@ -26,7 +26,7 @@ std::string_view name(StepConfig::Mode mode);
 enum class Region : std::uint8_t {
   arena,       // the Program's own, placed by the memory plan
   parameter,   // handed out by Acquire, read-only: a parameter or a state segment
-  gradient,    // the sink's, for one segment
+  gradient,    // for one segment: the sink's, or the Program's own where the sink takes pieces
   next_state,  // the state sink's, for one segment
   input,       // the batch's samples, read-only
   labels,      // the batch's class indices, read-only
@@ -42,7 +42,9 @@ struct Slot {
   tensor::DType type = tensor::DType::f32;
   kernels::Layout layout = {};
   std::int64_t bytes = 0;
-  std::int64_t offset = 0;  // in the arena, a multiple of 64
+  // In the arena, or in the memory for gradients; a multiple of 64. -1: a gradient that leaves in pieces, as
+  // it forms, and has no place.
+  std::int64_t offset = 0;
 };
 
 // ADR 2 says which of the house's step kinds exist before there is a second rank.
@@ -76,11 +78,12 @@ struct Step {
   std::vector<int> waits = {};  // tokens
   int signals = -1;             // token
   int layer = -1;
-  std::string label;  // "conv1 backward_data"; of a mark: its name
+  bool recomputed = false;  // a forward pass, or a conversion, repeated for the backward pass
+  std::string label;        // "conv1 backward_data"; of a mark: its name
 
   int kernel = -1;  // compute: index into Program::kernels
   Operands operands = {};
-  int from = -1, to = -1;  // convert, fill (to), reduce_into
+  int from = -1, to = -1;  // convert, fill (to), reduce_into; ready (from): the gradient
   double value = 0;        // fill
   int segment = -1;        // acquire, ready
   bool backward = false;   // acquire: the phase
@@ -106,6 +109,12 @@ struct Program {
   int input_slot = -1, labels_slot = -1, output_slot = -1, loss_slot = -1;
   std::int64_t arena_bytes = 0;           // as planned
   std::int64_t arena_bytes_unshared = 0;  // if every arena slot had a place of its own
+  // Memory for the gradients that leave when they are ready and in no pieces before that, as planned: each
+  // has its place there from its first write to its Ready.
+  std::int64_t gradient_bytes = 0;
 };
+
+// By slot: whether it is a gradient that leaves in pieces as it forms.
+std::vector<bool> given_in_pieces(const Program& program);
 
 }  // namespace convoy::plan

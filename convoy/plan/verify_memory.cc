@@ -12,10 +12,13 @@ using base::Verdict;
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
-// The bytes that a slot stands for. Only slots of one arena, or of one segment in one sink, can meet.
+// The bytes that a slot stands for. Only slots of one arena, or of one segment in one sink, can meet. A
+// gradient stands where it is planned, in an arena of its own; a sink that hands out memory for each has
+// fewer that can meet.
+constexpr int kArena = -1;
 struct Place {
   Region region;
-  int key = 0;
+  int key = 0;  // the segment or slot; kArena: a place among others
   std::int64_t begin = 0, end = 0;
 };
 
@@ -23,8 +26,10 @@ Place place_of(const Program& program, int index) {
   const Slot& slot = program.slots[at(index)];
   switch (slot.region) {
     case Region::arena:
-      return {slot.region, 0, slot.offset, slot.offset + slot.bytes};
+      return {slot.region, kArena, slot.offset, slot.offset + slot.bytes};
     case Region::gradient:
+      if (slot.offset >= 0) return {slot.region, kArena, slot.offset, slot.offset + slot.bytes};
+      return {slot.region, slot.segment, 0, slot.bytes};
     case Region::next_state:
       return {slot.region, slot.segment, 0, slot.bytes};
     default:
@@ -112,7 +117,10 @@ class ArenaMap {
 class ValueCheck {
  public:
   explicit ValueCheck(const Program& program)
-      : program_(program), arena_(program.arena_bytes), owner_(program.slots.size(), kNothing) {
+      : program_(program),
+        arena_(program.arena_bytes),
+        gradients_(program.gradient_bytes),
+        owner_(program.slots.size(), kNothing) {
     for (const int slot : {program.input_slot, program.labels_slot})
       if (slot >= 0) owner_[at(slot)] = slot;
   }
@@ -134,8 +142,8 @@ class ValueCheck {
  private:
   void write(int slot, int owner) {
     const Place place = place_of(program_, slot);
-    if (place.region == Region::arena)
-      arena_.write(place.begin, place.end, owner);
+    if (place.key == kArena)
+      (place.region == Region::arena ? arena_ : gradients_).write(place.begin, place.end, owner);
     else
       owner_[at(slot)] = owner;
   }
@@ -143,8 +151,8 @@ class ValueCheck {
   // What is there instead of the slot's contents; empty: they are there.
   std::string read_problem(int slot) const {
     const Place place = place_of(program_, slot);
-    const int found =
-        place.region == Region::arena ? arena_.stranger(place.begin, place.end, slot) : owner_[at(slot)];
+    const ArenaMap& arena = place.region == Region::arena ? arena_ : gradients_;
+    const int found = place.key == kArena ? arena.stranger(place.begin, place.end, slot) : owner_[at(slot)];
     if (found == slot) return "";
     if (found == kScratch) return ", whose place was used as workspace since";
     if (found >= 0) return ", whose place holds " + describe_slot(program_, found) + " by then";
@@ -180,7 +188,7 @@ class ValueCheck {
   }
 
   const Program& program_;
-  ArenaMap arena_;
+  ArenaMap arena_, gradients_;
   std::vector<int> owner_;       // by slot, outside the arena
   std::map<int, int> saved_by_;  // saved slot → kernel that wrote it
 };

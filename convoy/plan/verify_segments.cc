@@ -52,6 +52,7 @@ std::vector<Touches> touches_by_segment(const Program& program) {
   std::vector<Touches> touches(program.layout.segments.size());
   for (int i = 0; i < static_cast<int>(program.steps.size()); ++i) {
     const Step& step = program.steps[at(i)];
+    if (step.kind == StepKind::ready) continue;
     for (const int s : step.reads()) {
       const Slot& slot = program.slots[at(s)];
       if (slot.region == Region::parameter) touches[at(slot.segment)].parameter_uses.push_back(i);
@@ -135,8 +136,6 @@ Verdict check_other_modes(const Program& program) {
   for (int i = 0; i < static_cast<int>(program.steps.size()); ++i) {
     const Step& step = program.steps[at(i)];
     const std::string mode(name(program.config.mode));
-    if (step.kind == StepKind::ready)
-      return Reason{describe_step(program, i) + ": announces a gradient in mode " + mode};
     for (const int slot : step.writes())
       if (program.slots[at(slot)].region != Region::arena && step.kind != StepKind::acquire)
         return Reason{base::str(describe_step(program, i), ": writes ", describe_slot(program, slot),

@@ -36,12 +36,12 @@ std::string layout_problem(const Layout& layout, const Shape& shape) {
   return shape[0] % groups == 0 ? "" : base::str(groups, " groups do not divide ", shape[0]);
 }
 
-// What is wrong with a slot's place in the arena; empty: nothing.
-std::string place_problem(const Program& program, const Slot& slot) {
+// What is wrong with a slot's place in an arena of so many bytes; empty: nothing.
+std::string place_problem(const Slot& slot, std::int64_t memory_bytes) {
   if (slot.offset < 0 || slot.offset % tensor::kAlignment_bytes != 0)
     return base::str("offset ", slot.offset, " is not aligned to ", tensor::kAlignment_bytes, " bytes");
-  if (slot.bytes > program.arena_bytes || slot.offset > program.arena_bytes - slot.bytes)
-    return base::str(slot.bytes, " bytes from ", slot.offset, " on leave the arena of ", program.arena_bytes);
+  if (slot.bytes > memory_bytes || slot.offset > memory_bytes - slot.bytes)
+    return base::str(slot.bytes, " bytes from ", slot.offset, " on leave the arena of ", memory_bytes);
   return "";
 }
 
@@ -68,9 +68,12 @@ std::string region_problem(const Program& program, int index) {
   const Slot& slot = program.slots[at(index)];
   switch (slot.region) {
     case Region::arena:
-      return place_problem(program, slot);
-    case Region::parameter:
+      return place_problem(slot, program.arena_bytes);
     case Region::gradient:
+      if (std::string problem = segment_problem(program, slot); !problem.empty()) return problem;
+      if (slot.offset == -1 && given_in_pieces(program)[at(index)]) return "";
+      return place_problem(slot, program.gradient_bytes);
+    case Region::parameter:
     case Region::next_state:
       return segment_problem(program, slot);
     case Region::input:
@@ -282,13 +285,18 @@ std::string ready_problem(const Program& program, const Step& step) {
   if (!is_segment(program, step.segment)) return base::str("segment ", step.segment, " does not exist");
   if (program.layout.segments[at(step.segment)].kind != SegmentKind::parameter)
     return program.layout.segments[at(step.segment)].name + " is state, which has no gradient";
+  if (program.slots[at(step.from)].region != Region::gradient ||
+      program.slots[at(step.from)].segment != step.segment)
+    return base::str("it announces ", describe_slot(program, step.from), ", which is no gradient of segment ",
+                     step.segment);
   return "";
 }
 
 // Whether the slots that the step's kind needs are there; empty: they are.
 std::string missing_slot(const Program& program, const Step& step) {
-  const bool needs_from = step.kind == StepKind::convert || step.kind == StepKind::reduce_into;
-  const bool needs_to = needs_from || step.kind == StepKind::fill || step.kind == StepKind::acquire;
+  const bool moves = step.kind == StepKind::convert || step.kind == StepKind::reduce_into;
+  const bool needs_from = moves || step.kind == StepKind::ready;
+  const bool needs_to = moves || step.kind == StepKind::fill || step.kind == StepKind::acquire;
   if (needs_from && !is_slot(program, step.from)) return base::str("slot ", step.from, " does not exist");
   if (needs_to && !is_slot(program, step.to)) return base::str("slot ", step.to, " does not exist");
   for (const std::vector<int>& slots : {step.reads(), step.writes()})
@@ -311,6 +319,8 @@ std::string read_only_problem(const Program& program, const Step& step) {
 }
 
 std::string step_problem(const Program& program, const Step& step) {
+  if (step.kind == StepKind::ready && program.config.mode != StepConfig::Mode::gradient)
+    return base::str("it announces a gradient in mode ", name(program.config.mode));
   if (std::string problem = missing_slot(program, step); !problem.empty()) return problem;
   if (std::string problem = read_only_problem(program, step); !problem.empty()) return problem;
   switch (step.kind) {

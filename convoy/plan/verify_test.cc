@@ -485,7 +485,28 @@ TEST(VerifySegments, ReadyBeforeTheLastWrite) {
         const int write = step_named(p, "fc1 backward_weights");
         swap_steps(p, write, write + 1);
       },
-      "writes the gradient");
+      "(ready fc1.weight): reads slot 15 'fc1.weight.gradient'");
+}
+TEST(VerifySegments, ReadyOfAnotherGradient) {
+  expect_refused(
+      planned(), [](Program& p) { p.steps[p.steps.size() - 2].from = slot_named(p, "fc2.weight.gradient"); },
+      "it announces slot 10 'fc2.weight.gradient', which is no gradient of segment 0");
+}
+TEST(VerifySegments, TwoGradientsInOnePlaceAtOnce) {
+  expect_refused(
+      planned(),
+      [](Program& p) {  // fc2's waits until fc1's is there, in the same place
+        const auto ready = std::find_if(p.steps.begin(), p.steps.end(),
+                                        [](const Step& step) { return step.kind == StepKind::ready; });
+        std::rotate(ready, ready + 1, p.steps.end());
+      },
+      "(ready fc2.weight): reads slot 10 'fc2.weight.gradient', whose place holds slot 15");
+}
+TEST(VerifySegments, GradientWithoutAPlace) {
+  expect_refused(
+      planned(), [](Program& p) { slot_of(p, "fc1.weight.gradient").offset = -1; }, "offset -1");
+  expect_refused(
+      planned(), [](Program& p) { p.gradient_bytes = 32; }, "leave the arena of 32");
 }
 TEST(VerifySegments, ReadyBeforeTheLastReadOfTheParameter) {
   expect_refused(
@@ -517,7 +538,7 @@ TEST(VerifySegments, GradientReadAfterReady) {
 TEST(VerifySegments, GradientNeverWritten) {
   expect_refused(
       planned(), [](Program& p) { erase_step(p, "fc1 backward_weights", StepKind::compute); },
-      "fc1.weight: nothing writes its gradient");
+      "(ready fc1.weight): reads slot 15 'fc1.weight.gradient'");
 }
 TEST(VerifySegments, ReadyOfWhatIsNoParameter) {
   expect_refused(
@@ -623,7 +644,7 @@ TEST(VerifyQueues, ReadyThatDoesNotWaitForItsGradient) {
         for (Step& step : p.steps)
           if (step.kind == StepKind::ready && step.segment == 0) step.waits.clear();
       },
-      "fc1.weight: it is announced before step");
+      "race: step 14 (compute fc1 backward_weights) writes slot 15 'fc1.weight.gradient' and step 16");
 }
 TEST(VerifyQueues, TokenNobodySignals) {
   expect_refused(

@@ -89,7 +89,7 @@ void Profiler::add_rows(ProfileReport& report) const {
   // What an evaluation does before and after its Program runs: binding, reading the output.
   const double interpreter = sums.interpreter_seconds + spans_.evaluate - sums.seconds;
   report.others = {{.direction = "conversions", .seconds = sums.convert_seconds, .bytes = sums.convert_bytes},
-                   {.direction = "update", .seconds = spans_.update},
+                   {.direction = "update", .seconds = spans_.update + sums.update_seconds},
                    {.direction = "data wait", .seconds = spans_.data},
                    {.direction = "interpreter", .seconds = interpreter},
                    {.direction = "progress and metrics", .seconds = observer_}};

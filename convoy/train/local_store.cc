@@ -64,7 +64,7 @@ class LocalStore final : public ParamStore {
       : layout_(config.layout),
         codec_(config.codec),
         parameters_(zeros(layout_.parameter_extent)),
-        gradients_(zeros(layout_.parameter_extent)),
+        gradients_(DType::f32, Shape{layout_.parameter_extent}),
         state_(zeros(layout_.state_extent)),
         pending_(layout_),
         source_(optim::make_arena_source({layout_, parameters_.view(), state_.view(), &version_})),
@@ -120,7 +120,9 @@ class LocalStore final : public ParamStore {
   ParamLayout layout_;
   std::shared_ptr<const SegmentCodec> codec_;
   std::uint64_t version_ = 1;
-  Tensor parameters_, gradients_, state_;
+  Tensor parameters_;
+  Tensor gradients_;  // not touched before somebody writes: where all are taken when ready, it has no pages
+  Tensor state_;
   std::vector<Tensor> slots_;
   PendingState pending_;
   std::unique_ptr<optim::ParamSource> source_;

@@ -36,7 +36,7 @@ class ParamStore {
   // update rule has run.
   virtual void commit() = 0;
 
-  // Bytes held, by part, for reports of memory.
+  // Bytes reserved, by part, for reports of memory. Gradients that nobody asks an array for take none.
   struct Memory {
     std::int64_t parameters = 0, gradients = 0, state = 0, slots = 0;
   };

@@ -58,8 +58,12 @@ class HandProgram {
   }
 
   void ready(int segment) {
-    step(plan::StepKind::ready, program.layout.segments[static_cast<std::size_t>(segment)].name).segment =
-        segment;
+    plan::Step& s =
+        step(plan::StepKind::ready, program.layout.segments[static_cast<std::size_t>(segment)].name);
+    s.segment = segment;
+    for (std::size_t i = 0; i < program.slots.size(); ++i)
+      if (program.slots[i].region == plan::Region::gradient && program.slots[i].segment == segment)
+        s.from = static_cast<int>(i);
   }
 
   void fill(int to, double value) {
