@@ -122,6 +122,29 @@ class GradientTaker final : public optim::GradientSink {
   std::vector<std::vector<double>> gradients_;
 };
 
+// Takes each gradient in pieces: none has an array outside the Program.
+class PieceTaker final : public optim::GradientSink {
+ public:
+  explicit PieceTaker(const tensor::ParamLayout& layout)
+      : segments_(layout), gradients_(layout.segments.size()) {}
+  tensor::View buffer(int segment) override {
+    ADD_FAILURE() << "segment " << segment << " asks for a buffer";
+    return segments_.view(segment);
+  }
+  bool takes_pieces(int) const override { return true; }
+  void take(int segment, base::IndexRange range, std::span<const float> piece) noexcept override {
+    std::copy(piece.begin(), piece.end(), segments_.view(segment).as<float>().begin() + range.begin);
+  }
+  void ready(int segment, base::IndexRange, bool) override {
+    gradients_[static_cast<std::size_t>(segment)] = segments_.load(static_cast<std::size_t>(segment));
+  }
+  const std::vector<std::vector<double>>& gradients() const { return gradients_; }
+
+ private:
+  Segments segments_;
+  std::vector<std::vector<double>> gradients_;
+};
+
 class StateTaker final : public optim::StateSink {
  public:
   explicit StateTaker(const tensor::ParamLayout& layout) : segments_(layout), layout_(layout) {}
@@ -152,12 +175,13 @@ tensor::Tensor samples_of(const graph::Graph& graph, const NetInput& input, DTyp
 }
 
 // One evaluation of an Objective made from the graph and the plan.
+template <class Taker = GradientTaker>
 NetResult evaluate(const graph::Graph& graph, const plan::Plan& plan, const NetInput& input, DType type,
                    optim::Mode mode) {
   const auto objective = exec::make_graph_objective(graph, plan, {.type = type}, kernels::catalog());
   const tensor::ParamLayout layout = plan::param_layout(graph, plan, type).value();
   Source source(layout, input);
-  GradientTaker gradients(layout);
+  Taker gradients(layout);
   StateTaker states(layout);
   const tensor::Tensor samples = samples_of(graph, input, type);
   std::vector<float> outputs(static_cast<std::size_t>(input.n * objective->output_count()));
@@ -326,6 +350,31 @@ void expect_invariant(const Case& c, const Tolerance& tolerance, const char* tes
   EXPECT_EQ(difference("output", {predicted.output}, {inferred.output}, rounding), "") << c.repeat(test);
 }
 
+// What a plan recomputes, and whether gradients have arrays outside, changes no bit, through any kernel.
+TEST(PlanInvariance, RecomputationAndPiecesChangeNoBit) {
+  const std::uint64_t count = rounds(100);
+  const optim::Mode mode = optim::Mode::gradient;
+  std::uint64_t recomputing = 0;
+  for (std::uint64_t seed = first_seed(); seed < first_seed() + count; ++seed) {
+    const Case c = make_case(seed, Through::every_kernel);
+    const std::string repeat = c.repeat("PlanInvariance.RecomputationAndPiecesChangeNoBit");
+    plan::Plan none = c.plan, all = c.plan;
+    for (plan::LayerPlan& layer : none.layers) layer.recomputed = false;
+    for (plan::LayerPlan& layer : all.layers) layer.recomputed = true;
+    const NetResult kept = evaluate(c.graph, none, c.input, c.type, mode);
+    for (const plan::Plan& plan : {c.plan, all}) {
+      EXPECT_EQ(difference(evaluate(c.graph, plan, c.input, c.type, mode), kept, kExact), "") << repeat;
+      EXPECT_EQ(difference(evaluate<PieceTaker>(c.graph, plan, c.input, c.type, mode), kept, kExact), "")
+          << repeat;
+    }
+    if (HasFailure()) return;
+    const Program program = plan::lower(c.graph, all, c.config(), kernels::catalog()).value();
+    recomputing += std::any_of(program.steps.begin(), program.steps.end(),
+                               [](const plan::Step& step) { return step.recomputed; });
+  }
+  EXPECT_GE(recomputing, count * 2 / 3);
+}
+
 TEST(PlanInvariance, Float64) {
   const std::uint64_t count = rounds(100);
   for (std::uint64_t seed = first_seed(); seed < first_seed() + count; ++seed) {
@@ -397,6 +446,7 @@ TEST(PlanInvariance, ExactCasesAreNotDegenerate) {
 // Random plans must differ, or the property says little.
 TEST(PlanInvariance, PlansUseEveryFamilyFusionStorageAndSharing) {
   bool fused = false, stored = false, separate = false, shared = false, converts = false, in_place = false;
+  int recomputed = 0, conversions_again = 0;
   std::set<std::string> choices;
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     const Case c = make_case(seed, Through::exact_kernels);
@@ -407,11 +457,17 @@ TEST(PlanInvariance, PlansUseEveryFamilyFusionStorageAndSharing) {
       for (const auto& [pass, choice] : layer.passes) choices.insert(plan::str(choice));
     }
     const Program program = c.lowered();
-    for (const plan::Step& step : program.steps) converts = converts || step.kind == StepKind::convert;
+    for (const plan::Step& step : program.steps) {
+      converts = converts || step.kind == StepKind::convert;
+      recomputed += step.recomputed;
+      conversions_again += step.recomputed && step.kind == StepKind::convert;
+    }
     for (const plan::KernelCall& call : program.kernels) in_place = in_place || call.traits.in_place;
   }
   EXPECT_TRUE(fused && stored && separate && shared && converts && in_place)
       << fused << stored << separate << shared << converts << in_place;
+  EXPECT_GT(recomputed, 20);
+  EXPECT_GT(conversions_again, 0);
   for (const char* choice : {"reference/plain", "onednn/plain", "onednn/channels_last", "onednn/blocked"})
     EXPECT_TRUE(choices.contains(choice)) << choice;
 }

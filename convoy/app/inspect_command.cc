@@ -58,9 +58,9 @@ Command inspect_command() {
       {"config", "FILE", "read settings from a TOML file"},
   };
   static constexpr std::string_view kSettings[] = {
-      "model.",          "data",        "data_dir", "image_size", "batch",
-      "optimizer",       "threads",     "layout",   "kernels",    "conv_algorithm",
-      "workspace_limit", "error_limit", "tune",     "fuse",       "share_memory"};
+      "model.",  "data",   "data_dir",     "image_size",     "batch",           "optimizer",
+      "threads", "layout", "kernels",      "conv_algorithm", "workspace_limit", "error_limit",
+      "tune",    "fuse",   "share_memory", "recompute",      "memory"};
   return {.name = "inspect",
           .summary = "print a model: layers, shapes, work, training memory, plan and program",
           .arguments = "[MODEL]",

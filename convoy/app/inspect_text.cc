@@ -66,14 +66,17 @@ std::string memory(const run::InspectReport& report) {
       {{fmt::format("memory of a training step, batch {}", report.batch)}, {"", Align::right}});
   table.add({"input batch and labels", memory_size(memory.data)});
   table.add({"W    weights", memory_size(memory.weights)});
-  table.add({"∇W   their gradients", memory_size(memory.weight_gradients)});
+  table.add({"∇W   their gradients", memory_size(memory.gradients)});
   table.add({"     optimizer state", memory_size(memory.optimizer)});
+  table.add({"     what kernels keep of the weights", memory_size(memory.derived)});
   table.add({"D ∇D activations, their gradients, workspace", memory_size(memory.arena)});
   table.add_rule();
   table.add({"together", memory_size(memory.total())});
-  return table.str() + fmt::format("D and ∇D would take {} without sharing, of which ∇D {}; workspace {}.\n",
-                                   memory_size(memory.arena_unshared),
-                                   memory_size(memory.activation_gradients), memory_size(memory.workspace));
+  return table.str() +
+         fmt::format("D and ∇D would take {} without sharing, of which ∇D {}; workspace {}.\n",
+                     memory_size(memory.arena_unshared), memory_size(memory.activation_gradients),
+                     memory_size(memory.workspace)) +
+         (report.recomputation.was_requested() ? recomputation_line(report.recomputation) + "\n" : "");
 }
 
 std::string time(const run::InspectReport& report) {
@@ -150,8 +153,9 @@ io::Json algorithm_json(const run::AlgorithmReport& algorithm) {
 io::Json memory_json(const run::MemoryReport& memory) {
   return io::Json::object({{"data_bytes", memory.data},
                            {"weights_bytes", memory.weights},
-                           {"weight_gradients_bytes", memory.weight_gradients},
+                           {"weight_gradients_bytes", memory.gradients},
                            {"optimizer_bytes", memory.optimizer},
+                           {"derived_bytes", memory.derived},
                            {"arena_bytes", memory.arena},
                            {"arena_unshared_bytes", memory.arena_unshared},
                            {"activation_gradients_bytes", memory.activation_gradients},
@@ -159,7 +163,22 @@ io::Json memory_json(const run::MemoryReport& memory) {
                            {"total_bytes", memory.total()}});
 }
 
+io::Json recomputation_json(const run::RecomputationReport& report) {
+  return io::Json::object(
+      {{"limit_bytes", report.limit_bytes}, {"layers", report.layers}, {"seconds", report.seconds}});
+}
+
 }  // namespace
+
+std::string recomputation_line(const run::RecomputationReport& report) {
+  const double rest = report.step_seconds - report.seconds;
+  const std::string limit =
+      report.limit_bytes == 0 ? "" : fmt::format(" of the {} allowed", memory_size(report.limit_bytes));
+  return fmt::format("recomputation: {}{} for a training step; {} layer{} computed again, which adds {} ({})",
+                     memory_size(report.memory_bytes), limit, report.layers, report.layers == 1 ? "" : "s",
+                     report::duration(report.seconds),
+                     report::percent(rest > 0 ? report.seconds / rest : 0, 1));
+}
 
 std::string inspection_text(const run::InspectReport& report, std::string_view part) {
   if (part == "graph") return report.graph_text;
@@ -197,6 +216,7 @@ io::Json inspection_json(const run::InspectReport& report) {
        {"activation_bytes", report.activation_bytes},
        {"layers", layers},
        {"memory", memory_json(report.memory)},
+       {"recomputation", recomputation_json(report.recomputation)},
        {"predicted_step_seconds", report.predicted_step_seconds},
        {"graph", report.graph_text},
        {"plan", report.plan_text},

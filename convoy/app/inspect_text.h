@@ -16,4 +16,8 @@ std::string inspection_text(const run::InspectReport& report, std::string_view p
 
 io::Json inspection_json(const run::InspectReport& report);
 
+// "recomputation: 2.1 GiB of the 2.5 GiB allowed for a training step; 12 layers computed again, which adds 82
+// ms (12.3 %)"
+std::string recomputation_line(const run::RecomputationReport& report);
+
 }  // namespace convoy::app

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <ostream>
 
+#include "convoy/app/inspect_text.h"
 #include "convoy/base/log.h"
 #include "convoy/report/text.h"
 
@@ -52,6 +53,7 @@ void TrainView::start(const run::Prelude& prelude) {
                     thousands(prelude.steps_per_epoch), thousands(prelude.total_steps), prelude.threads,
                     prelude.threads == 1 ? "" : "s"));
   for (const std::string& line : run::algorithm_lines(prelude.algorithms)) print("convoy: " + line);
+  if (prelude.recomputation.was_requested()) print("convoy: " + recomputation_line(prelude.recomputation));
   print("convoy: run directory " + prelude.run_directory);
   const std::lock_guard lock(mutex_);
   progress_ =

@@ -8,6 +8,7 @@
 #include "convoy/kernels/layout_map.h"
 #include "convoy/plan/analysis.h"
 #include "convoy/plan/memory.h"
+#include "convoy/plan/recompute.h"
 
 namespace convoy::plan {
 namespace {
@@ -61,6 +62,7 @@ class Lowering {
       program_.loss_slot = value_in(graph_.loss(), Layout::plain(), "loss");
     if (program_.config.mode == Mode::gradient) lower_gradient();
     mark("end");
+    recompute_planned();
     plan_memory(program_, plan_.share_memory);
     return std::move(program_);
   }
@@ -71,6 +73,12 @@ class Lowering {
     bool fused = false;
     bool absorbed = false;  // fused, and its derivative too
   };
+
+  void recompute_planned() {
+    std::vector<bool> layers;
+    for (const LayerPlan& choices : plan_.layers) layers.push_back(choices.recomputed);
+    if (std::find(layers.begin(), layers.end(), true) != layers.end()) recompute(program_, layers);
+  }
 
   int layer_count() const { return static_cast<int>(graph_.layers().size()); }
   const graph::Layer& layer(int i) const { return graph_.layers()[at(i)]; }

@@ -32,6 +32,10 @@ base::Result<LayerPlan> parse_layer(const std::string& text) {
       layer.fused_into_producer = true;
       continue;
     }
+    if (word == "recomputed") {
+      layer.recomputed = true;
+      continue;
+    }
     const auto equals = word.find('=');
     const auto pass = std::find_if(std::begin(kPasses), std::end(kPasses), [&](Pass p) {
       return equals != std::string::npos && word.substr(0, equals) == kernels::name(p);
@@ -80,6 +84,7 @@ std::string Plan::str() const {
   for (const LayerPlan& layer : layers) {
     text += "layer " + layer.layer;
     if (layer.fused_into_producer) text += " fused";
+    if (layer.recomputed) text += " recomputed";
     for (const auto& [pass, choice] : layer.passes)
       text += base::str(" ", kernels::name(pass), "=", plan::str(choice));
     text += "\n";

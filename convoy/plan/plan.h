@@ -29,6 +29,9 @@ struct LayerPlan {
   // A Relu that the layer before it applies in its epilogue; without a backward_data of its own, that layer's
   // backward pass applies its derivative as well.
   bool fused_into_producer = false;
+  // What its forward pass writes is not kept for the backward pass but computed again there
+  // (plan/recompute.h). A layer without a forward kernel of its own has nothing to keep.
+  bool recomputed = false;
   friend bool operator==(const LayerPlan&, const LayerPlan&) = default;
 };
 
@@ -41,13 +44,17 @@ struct Plan {
   int threads = 1;           // size of the compute team
   bool share_memory = true;  // values whose lifetimes do not overlap may lie in the same place
 
-  // One line a layer ("conv1 forward=onednn/blocked backward_weights=onednn/blocked", "relu1 fused …"), one a
+  // One line a layer ("conv1 forward=onednn/blocked backward_weights=onednn/blocked", "relu1 fused …", "pool1
+  // recomputed …"), one a
   // stored segment ("storage conv1.weight=Acdb16a"), then "threads=2" and "memory=shared". parse reads it
   // back.
   std::string str() const;
   static base::Result<Plan> parse(std::string_view text);
   friend bool operator==(const Plan&, const Plan&) = default;
 };
+
+// Which layers are computed again instead of kept, where no memory limit decides it.
+enum class Recompute : std::uint8_t { none, sqrt };
 
 // What a person asks for; whatever is open is decided by resolve().
 struct PlanRequest {
@@ -62,6 +69,9 @@ struct PlanRequest {
   // The largest error bound of a convolution's entry, in multiples of the direct sum's
   // (direct_error_growth()); 0: none.
   double error_limit = 0;
+  Recompute recompute = Recompute::none;
+  std::int64_t memory_limit_bytes = 0;  // of training_memory().total(), met by recomputation; 0: none
+  int optimizer_slots = 0;              // arrays of the parameters' size that the update rule keeps
 };
 
 }  // namespace convoy::plan

@@ -15,6 +15,8 @@
 #include "convoy/plan/analysis.h"
 #include "convoy/plan/estimate.h"
 #include "convoy/plan/lower.h"
+#include "convoy/plan/memory.h"
+#include "convoy/plan/memory_budget.h"
 
 namespace convoy::plan {
 namespace {
@@ -227,6 +229,19 @@ class FamilyResolver {
   LayoutFamily family_;
 };
 
+base::Verdict recompute_as_requested(const Program& kept, const PlanRequest& request,
+                                     const KernelCosts& costs, const kernels::Catalog& catalog,
+                                     Resolution& resolution) {
+  const auto chosen = choose_recomputed(kept, request, costs, catalog);
+  if (!chosen) return chosen.reason();
+  for (std::size_t i = 0; i < chosen->layers.size(); ++i)
+    resolution.plan.layers[i].recomputed = chosen->layers[i];
+  resolution.memory_bytes = chosen->memory_bytes;
+  resolution.recompute_seconds = chosen->seconds;
+  resolution.predicted_seconds += chosen->seconds;
+  return {};
+}
+
 }  // namespace
 
 base::Result<Resolution> resolve(const graph::Graph& graph, const PlanRequest& request,
@@ -236,19 +251,24 @@ base::Result<Resolution> resolve(const graph::Graph& graph, const PlanRequest& r
   const CandidateFinder finder(analysis, request, catalog);
   if (const base::Verdict verdict = finder.check(); !verdict) return verdict.reason();
   std::optional<Resolution> best;
+  Program kept;
   std::vector<FamilyCost> families;
   for (const LayoutFamily family : finder.families()) {
     Resolution candidate{.family = family};
     FamilyResolver resolver(analysis, request, costs, catalog, family);
     if (const auto verdict = resolver.run(candidate.plan); !verdict) return verdict.reason();
-    const auto program = lower(graph, candidate.plan, config, catalog);
+    auto program = lower(graph, candidate.plan, config, catalog);
     if (!program) return program.reason();
     candidate.predicted_seconds = estimate(*program, costs, catalog).seconds;
     families.push_back({family, candidate.predicted_seconds});
-    if (!best || candidate.predicted_seconds < best->predicted_seconds) best = std::move(candidate);
+    if (best && candidate.predicted_seconds >= best->predicted_seconds) continue;
+    best = std::move(candidate);
+    kept = std::move(program).value();
   }
   best->families = std::move(families);
   FamilyResolver(analysis, request, costs, catalog, best->family).explain(*best);
+  if (const auto verdict = recompute_as_requested(kept, request, costs, catalog, *best); !verdict)
+    return verdict.reason();
   return *std::move(best);
 }
 

@@ -30,7 +30,9 @@ struct FamilyCost {
 
 struct Resolution {
   Plan plan;
-  double predicted_seconds = 0;  // of one step of `config`: the best of `families`
+  double predicted_seconds = 0;   // of one step of `config`: the best of `families`, and recomputation
+  double recompute_seconds = 0;   // the part of it that recomputation adds
+  std::int64_t memory_bytes = 0;  // training_memory().total() of the step
   kernels::LayoutFamily family = kernels::LayoutFamily::plain;
   std::vector<FamilyCost> families;
   std::vector<Chosen> chosen;  // in graph order, forward first; nothing of fused passes
@@ -42,7 +44,8 @@ struct Resolution {
 // whole graph where the layer has a kernel for it and in the plain one elsewhere; compares the families by
 // their estimated step, conversions included, and takes the fastest. Costs are measured seconds where `costs`
 // has them, predictions elsewhere. A request that names a layout, an entry or a limit is followed or refused
-// with the reason. Plans for the thread count that the calling thread has now.
+// with the reason. Then chooses what is recomputed, as memory_budget.h says. Plans for the thread count that
+// the calling thread has now.
 base::Result<Resolution> resolve(const graph::Graph& graph, const PlanRequest& request,
                                  const StepConfig& config, const KernelCosts& costs,
                                  const kernels::Catalog& catalog);

@@ -52,6 +52,12 @@ plan::PlanRequest plan_request(const RunConfig& config) {
   request.error_limit = config.error_limit;
   request.fuse = config.fuse;
   request.share_memory = config.share_memory;
+  if (config.recompute == "sqrt") request.recompute = plan::Recompute::sqrt;
+  if (config.memory > 0 && request.recompute != plan::Recompute::none)
+    throw base::UsageError("--memory itself decides what is recomputed; leave out --recompute");
+  request.memory_limit_bytes = config.memory;
+  if (const auto rule = optim::make_update_rule(config.optimizer, update_config(config)))
+    request.optimizer_slots = (*rule)->slot_count();
   return request;
 }
 

@@ -61,6 +61,8 @@ struct RunConfig {
   std::string tune = "auto";         // auto, off, force
   bool fuse = true;
   bool share_memory = true;
+  std::string recompute = "none";  // none, sqrt
+  std::int64_t memory = 0;         // bytes of a training step, met by recomputation; 0: no limit
 
   // output
   std::string output;                 // run directory; empty: runs/<model>-<data>-<time>

@@ -6,9 +6,9 @@
 #include "convoy/base/error.h"
 #include "convoy/plan/estimate.h"
 #include "convoy/plan/lower.h"
+#include "convoy/plan/memory.h"
 #include "convoy/plan/print.h"
 #include "convoy/run/assemble.h"
-#include "convoy/run/planning.h"
 
 namespace convoy::run {
 namespace {
@@ -59,13 +59,7 @@ void describe_layers(const graph::Graph& graph, const plan::Plan& plan, InspectR
 }
 
 MemoryReport describe_memory(const plan::Program& program, const plan::Estimate& estimate, int slot_count) {
-  MemoryReport memory;
-  for (const plan::Slot& slot : program.slots)
-    if (slot.region == plan::Region::input || slot.region == plan::Region::labels) memory.data += slot.bytes;
-  memory.weights = (program.layout.parameter_extent + program.layout.state_extent) * kFloat_bytes;
-  memory.weight_gradients = program.layout.parameter_extent * kFloat_bytes;
-  memory.optimizer = program.layout.parameter_extent * kFloat_bytes * slot_count;
-  memory.arena = program.arena_bytes;
+  MemoryReport memory{plan::training_memory(program, slot_count)};
   memory.arena_unshared = program.arena_bytes_unshared;
   memory.activation_gradients = estimate.memory.activation_gradients;
   memory.workspace = estimate.memory.workspace;
@@ -102,6 +96,7 @@ InspectReport inspect(const RunConfig& config) {
   report.program_text = plan::print(program, true);
   describe_layers(graph, resolution.plan, report);
   report.memory = describe_memory(program, estimate, rule->slot_count());
+  report.recomputation = describe_recomputation(resolution, config);
   report.algorithms = describe_algorithms(graph, resolution);
   for (const plan::FamilyCost& family : resolution.families)
     report.families.push_back({std::string(kernels::name(family.family)), family.seconds});

@@ -8,9 +8,10 @@
 #include "convoy/graph/graph.h"
 #include "convoy/graph/work_depth.h"
 #include "convoy/kernels/kernel.h"
-#include "convoy/plan/program.h"
+#include "convoy/plan/memory.h"
 #include "convoy/run/algorithms.h"
 #include "convoy/run/config.h"
+#include "convoy/run/planning.h"
 
 namespace convoy::run {
 
@@ -22,18 +23,11 @@ struct LayerReport {
   std::int64_t output_bytes = 0;  // of one sample
 };
 
-// Training memory by part, in the survey's letters; bytes.
-struct MemoryReport {
-  std::int64_t data = 0;                  // the input batch and its labels
-  std::int64_t weights = 0;               // W, running statistics included
-  std::int64_t weight_gradients = 0;      // ∇W
-  std::int64_t optimizer = 0;             // what the update rule keeps between steps
-  std::int64_t arena = 0;                 // D and ∇D: activations, their gradients, workspace; as planned
-  std::int64_t arena_unshared = 0;        // what these would take without sharing
+// Training memory by part, and what is known of its largest; bytes.
+struct MemoryReport : plan::TrainingMemory {
+  std::int64_t arena_unshared = 0;        // what the arena's arrays would take without sharing
   std::int64_t activation_gradients = 0;  // ∇D: this part of arena_unshared
   std::int64_t workspace = 0;  // the largest scratch, and what forward saves for backward; in the arena
-
-  std::int64_t total() const { return data + weights + weight_gradients + optimizer + arena; }
 };
 
 // A training step where the net stands in one family of layouts.
@@ -53,6 +47,7 @@ struct InspectReport {
   std::int64_t activation_bytes = 0;  // of one sample, float32, every value once
   std::vector<LayerReport> layers;
   MemoryReport memory;
+  RecomputationReport recomputation;
   double predicted_step_seconds = 0;
   std::string graph_text, plan_text, program_text;
   std::vector<AlgorithmReport> algorithms;  // of the convolutions

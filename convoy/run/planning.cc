@@ -34,6 +34,15 @@ plan::StepConfig training_step(const RunConfig& config) {
   return {.mode = plan::StepConfig::Mode::gradient, .batch = config.batch};
 }
 
+RecomputationReport describe_recomputation(const plan::Resolution& resolution, const RunConfig& config) {
+  RecomputationReport report{.memory_bytes = resolution.memory_bytes,
+                             .limit_bytes = config.memory,
+                             .seconds = resolution.recompute_seconds,
+                             .step_seconds = resolution.predicted_seconds};
+  for (const plan::LayerPlan& layer : resolution.plan.layers) report.layers += layer.recomputed;
+  return report;
+}
+
 std::vector<int> candidate_teams(const graph::Graph& graph, const RunConfig& config, bool tuned) {
   const int most = resolve_threads(config);
   if (config.threads != 0 || most == 1) return {most};

@@ -1,6 +1,7 @@
 // The plan of a run.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "convoy/graph/graph.h"
@@ -26,6 +27,18 @@ class PlanningBasis {
   bool tuned_;
   tune::Cache cache_;
 };
+
+// What a memory limit, or recomputation without one, makes of a training step.
+struct RecomputationReport {
+  std::int64_t memory_bytes = 0;  // of the step: plan::training_memory().total()
+  std::int64_t limit_bytes = 0;   // 0: none
+  std::int64_t layers = 0;        // whose outputs the backward pass computes again
+  double seconds = 0;             // estimated, that this adds
+  double step_seconds = 0;        // estimated, with it
+
+  bool was_requested() const { return limit_bytes > 0 || layers > 0; }
+};
+RecomputationReport describe_recomputation(const plan::Resolution& resolution, const RunConfig& config);
 
 // A training step of the config's batch.
 plan::StepConfig training_step(const RunConfig& config);

@@ -198,6 +198,11 @@ base::Verdict check_tune(std::string_view text) {
   return refusal("one of auto, off, force", text);
 }
 
+base::Verdict check_recompute(std::string_view text) {
+  if (text == "none" || text == "sqrt") return {};
+  return refusal("one of none, sqrt", text);
+}
+
 // Rows of the table.
 template <auto member, std::int64_t low, std::int64_t high>
 constexpr Setting integer(std::string_view section, std::string_view name, std::string_view help) {
@@ -275,6 +280,8 @@ constexpr Setting kSettings[] = {
     text<&C::tune, check_tune>("execution", "tune", "time kernels where the plan is made: auto (those not timed before), off, force (all)"),
     boolean<&C::fuse>("execution", "fuse", "join a layer with the activation that follows it"),
     boolean<&C::share_memory>("execution", "share_memory", "let values that are never needed at once share memory"),
+    text<&C::recompute, check_recompute>("execution", "recompute", "activations computed again instead of kept: none, or sqrt: all but those of about every sqrt(L)-th layer"),
+    size<&C::memory>("execution", "memory", "most memory of a training step, such as 4G, met by computing activations again; 0: no limit"),
 
     text<&C::output>("output", "output", "run directory; empty: runs/MODEL-DATA-TIME"),
     text<&C::resume, not_empty>("output", "resume", "never, auto (continue in the run directory), or a checkpoint's path"),

@@ -179,6 +179,7 @@ class Session final : public train::Checkpointer {
     if (basis.is_tuned()) tune(basis);
     plan::Resolution resolution = choose_plan(graph_, config_, basis);
     prelude_.algorithms = describe_algorithms(graph_, resolution);
+    prelude_.recomputation = describe_recomputation(resolution, config_);
     plan_ = std::move(resolution.plan);
     prelude_.predicted_step_seconds = resolution.predicted_seconds;
   }

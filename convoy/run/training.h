@@ -12,6 +12,7 @@
 #include "convoy/graph/graph.h"
 #include "convoy/run/algorithms.h"
 #include "convoy/run/config.h"
+#include "convoy/run/planning.h"
 #include "convoy/run/profiling.h"
 #include "convoy/train/evaluate.h"
 #include "convoy/train/strategy.h"
@@ -31,6 +32,7 @@ struct Prelude {
   double predicted_step_seconds = 0;
   std::string plan;
   std::vector<AlgorithmReport> algorithms;  // of the convolutions
+  RecomputationReport recomputation;        // of a plan that is made anew
   std::vector<std::string> notes;  // what the user should know: absent data files, a resumed checkpoint
 };
 

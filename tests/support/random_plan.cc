@@ -29,6 +29,8 @@ class PlanMaker {
     }
     for (int i = 0; i < static_cast<int>(graph_.layers().size()); ++i) maybe_fuse(plan, i);
     for (int i = 0; i < static_cast<int>(graph_.layers().size()); ++i) maybe_store(plan, i);
+    const bool recomputes = coin();
+    for (plan::LayerPlan& layer : plan.layers) layer.recomputed = recomputes && coin();
     return plan;
   }
 
