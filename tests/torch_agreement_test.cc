@@ -77,6 +77,19 @@ std::unique_ptr<data::BatchSource> make_batches(const run::RunConfig& config) {
 // What a wrong implementation would do to a gradient before the update.
 using Damage = std::function<void(const tensor::ParamLayout&, std::span<float> gradients)>;
 
+// Takes gradients in arrays alone, which wait for the end of the step.
+class ArraySink final : public optim::GradientSink {
+ public:
+  explicit ArraySink(optim::GradientSink& to) : to_(to) {}
+  tensor::View buffer(int segment) override { return to_.buffer(segment); }
+  void loss(double value) override { to_.loss(value); }
+  void ready(int segment, base::IndexRange range, bool final) override { to_.ready(segment, range, final); }
+  void poll() override { to_.poll(); }
+
+ private:
+  optim::GradientSink& to_;
+};
+
 class DamagedObjective final : public optim::Objective {
  public:
   DamagedObjective(optim::Objective& sound, train::ParamStore& store, const Damage& damage)
@@ -85,8 +98,12 @@ class DamagedObjective final : public optim::Objective {
   std::int64_t output_count() const override { return sound_.output_count(); }
   optim::Evaluation evaluate(optim::ParamSource& params, const tensor::Batch& batch, const base::StepKey& key,
                              const optim::Sinks& sinks, optim::Mode mode) override {
-    const optim::Evaluation found = sound_.evaluate(params, batch, key, sinks, mode);
-    if (damage_) damage_(store_.layout(), store_.gradients());
+    if (!damage_) return sound_.evaluate(params, batch, key, sinks, mode);
+    ArraySink arrays(*sinks.gradients);
+    optim::Sinks kept = sinks;
+    kept.gradients = &arrays;
+    const optim::Evaluation found = sound_.evaluate(params, batch, key, kept, mode);
+    damage_(store_.layout(), store_.gradients());
     return found;
   }
 

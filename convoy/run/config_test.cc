@@ -77,6 +77,7 @@ TEST(Settings, ReachTheirOwnMember) {
                                                            {"conv_algorithm", "conv1=fft"},
                                                            {"error_limit", "2.5"},
                                                            {"tune", "off"},
+                                                           {"recompute", "sqrt"},
                                                            {"batch", "7"},
                                                            {"learning_rate", "0.125"}};
   for (const Setting& setting : settings()) {
