@@ -7,6 +7,7 @@
 
 #include "convoy/base/rng.h"
 #include "convoy/base/threads.h"
+#include "convoy/kernels/bf16.h"
 #include "convoy/kernels/catalog.h"
 #include "convoy/kernels/cpu/simd.h"
 #include "convoy/kernels/kernel_tester.h"
@@ -295,6 +296,42 @@ TEST(Conformance, RandomShapes) {
     }
   }
   for (const auto& [name, c] : counts) EXPECT_GT(c.served, 0) << name;
+}
+
+// The entries that also work on bf16, in all layouts: over every layer's samples and over random shapes.
+TEST(Conformance, EveryEntryThatTakesBf16) {
+  CountsByName counts;
+  std::vector<TestCase> cases;
+  for (const graph::LayerKind* kind : layers::catalog())
+    for (const graph::LayerSample& sample : kind->samples())
+      cases.push_back({.kind = kind, .attributes = sample.attributes, .inputs = sample.inputs});
+  for (std::uint64_t seed = 21; seed <= 22; ++seed)
+    for (const auto& some : {random_cases(seed), random_convolutions(seed)})
+      cases.insert(cases.end(), some.begin(), some.end());
+  // Sums so long that a kernel would break them up, and might keep the parts in bf16.
+  for (const std::int64_t size : {1, 3})
+    cases.push_back({.kind = &layers::kConv,
+                     .attributes = {{"output_channels", std::int64_t{32}},
+                                    {"kernel_shape", Ints{size, size}},
+                                    {"pads", Ints(4, size / 2)}},
+                     .inputs = {{2, size == 1 ? 1040 : 272, 4, 5}}});
+  std::uint64_t seed = 9000;
+  for (TestCase test : cases) {
+    if (!test.kind->infer(graph::complete(test.attributes, test.kind->attributes).value(), test.inputs))
+      continue;
+    test.type = tensor::DType::bf16;
+    test.seed = seed += 10;
+    test.threads = 1 + static_cast<int>(seed / 10 % 2);
+    for (const LayoutFamily family : kLayoutFamilies) {
+      test.family = family;
+      expect_sound_everywhere(family == LayoutFamily::plain ? catalog() : others(), test, counts);
+    }
+  }
+  const bool multiplies = check_bf16_products().ok();
+  for (const char* name : {"onednn Conv", "onednn Gemm", "onednn MaxPool", "onednn Concat"})
+    EXPECT_EQ(counts[name].served > 0, multiplies) << name;
+  for (const char* name : {"simd BatchNormalization", "simd Add", "simd Relu"})
+    EXPECT_GT(counts[name].served, 0) << name;
 }
 
 TEST(Conformance, OurOwnKernelsAllocateNothing) {

@@ -29,11 +29,14 @@ std::vector<std::vector<std::int64_t>> offsets(const tensor::Shape& shape, const
 class ReferenceConverter final : public Converter {
  public:
   explicit ReferenceConverter(const Conversion& conversion)
-      : shape_(conversion.shape), element_bytes_(tensor::size_bytes(conversion.type)) {
+      : shape_(conversion.shape),
+        type_(conversion.type),
+        to_type_(conversion.to_type()),
+        element_bytes_(tensor::size_bytes(conversion.type)) {
     CONVOY_CHECK(std::has_single_bit(static_cast<std::uint64_t>(element_bytes_)) && element_bytes_ <= 8,
                  "elements of ", element_bytes_, " bytes");
     const LayoutMap from(shape_, conversion.from), to(shape_, conversion.to);
-    to_bytes_ = to.count() * element_bytes_;
+    to_bytes_ = to.count() * tensor::size_bytes(to_type_);
     if (shape_.count() == 0) return;
     from_ = offsets(shape_, from);
     to_ = offsets(shape_, to);
@@ -42,6 +45,7 @@ class ReferenceConverter final : public Converter {
   void run(const void* from, void* to) const noexcept override {
     std::memset(to, 0, static_cast<std::size_t>(to_bytes_));
     if (shape_.count() == 0) return;
+    if (type_ != to_type_) return round(from, to);
     switch (element_bytes_) {
       case 1:
         return copy<std::uint8_t>(from, to);
@@ -55,12 +59,23 @@ class ReferenceConverter final : public Converter {
   }
 
  private:
+  void round(const void* from, void* to) const {
+    if (to_type_ == tensor::DType::bf16)
+      return transform<float, tensor::BFloat16>(from, to, [](float x) { return tensor::to_bf16(x); });
+    transform<tensor::BFloat16, float>(from, to, [](tensor::BFloat16 x) { return tensor::to_f32(x); });
+  }
+
   template <class Bits>
   void copy(const void* from, void* to) const {
-    const auto* source = static_cast<const Bits*>(from);
-    auto* target = static_cast<Bits*>(to);
+    transform<Bits, Bits>(from, to, [](Bits x) { return x; });
+  }
+
+  template <class From, class To, class Function>
+  void transform(const void* from, void* to, const Function& function) const {
+    const auto* source = static_cast<const From*>(from);
+    auto* target = static_cast<To*>(to);
     if (shape_.rank() == 0) {
-      *target = *source;
+      *target = function(*source);
       return;
     }
     std::array<std::int64_t, LayoutMap::kMaxRank> index{};
@@ -72,7 +87,7 @@ class ReferenceConverter final : public Converter {
         to_base += to_[d][static_cast<std::size_t>(index[d])];
       }
       for (std::size_t i = 0; i < from_last.size(); ++i)
-        target[to_base + to_last[i]] = source[from_base + from_last[i]];
+        target[to_base + to_last[i]] = function(source[from_base + from_last[i]]);
     } while (advance(index));
   }
 
@@ -87,6 +102,7 @@ class ReferenceConverter final : public Converter {
   }
 
   tensor::Shape shape_;
+  tensor::DType type_, to_type_;
   std::int64_t element_bytes_;
   std::int64_t to_bytes_ = 0;
   std::vector<std::vector<std::int64_t>> from_, to_;  // by dimension and index
@@ -112,12 +128,17 @@ class CopyConverter final : public Converter {
 }  // namespace
 
 std::unique_ptr<Converter> make_reference_converter(const Conversion& conversion) {
+  using tensor::DType;
+  const DType from = conversion.type, to = conversion.to_type();
+  CONVOY_CHECK(
+      from == to || (from == DType::f32 && to == DType::bf16) || (from == DType::bf16 && to == DType::f32),
+      "conversion of ", tensor::name(from), " to ", tensor::name(to));
   return std::make_unique<ReferenceConverter>(conversion);
 }
 
 std::unique_ptr<Converter> make_converter(const Conversion& conversion) {
   // Same order and the same padding: whoever wrote the source has zeroed its padding already.
-  if (same_order(conversion.shape, conversion.from, conversion.to))
+  if (conversion.type == conversion.to_type() && same_order(conversion.shape, conversion.from, conversion.to))
     return std::make_unique<CopyConverter>(conversion.from.storage_bytes(conversion.shape, conversion.type));
   if (auto fast = onednn::make_reorder(conversion)) return fast;
   return make_reference_converter(conversion);

@@ -1,7 +1,9 @@
-// Changes of layout: the only place where the elements of an array are put in another physical order.
+// Changes of layout and type: the only place where the elements of an array are put in another physical order
+// or precision.
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "convoy/kernels/layout.h"
 #include "convoy/tensor/dtype.h"
@@ -9,7 +11,8 @@
 
 namespace convoy::kernels {
 
-// Copies `from`-ordered storage into `to`-ordered storage of the same shape and type; padding becomes zero.
+// Copies `from`-ordered storage into `to`-ordered storage of the same shape; padding becomes zero. float32
+// becomes bf16 by rounding to the nearest, ties to even.
 class Converter {
  public:
   virtual ~Converter() = default;
@@ -21,6 +24,9 @@ struct Conversion {
   tensor::DType type = tensor::DType::f32;
   Layout from;
   Layout to;
+  std::optional<tensor::DType> as = {};  // the copy's type; none: `type`. Another: f32 and bf16 only
+
+  tensor::DType to_type() const { return as.value_or(type); }
   friend bool operator==(const Conversion&, const Conversion&) = default;
 };
 

@@ -83,6 +83,39 @@ TEST(Convert, EveryType) {
     }
 }
 
+// float32 numbers whose rounding goes up, down, to even, over and nowhere.
+TEST(Convert, RoundsToBf16AndWidensItInEveryPairOfLayouts) {
+  using tensor::DType;
+  base::RandomStream random(5, base::Purpose::test, 0, 0);
+  for (const World& world : worlds())
+    for (const auto from : world.tags)
+      for (const auto to : world.tags) {
+        const int rank = world.shape.rank();
+        const Conversion there{world.shape, DType::f32, Layout::parse(from, rank).value(),
+                               Layout::parse(to, rank).value(), DType::bf16};
+        const Conversion back{world.shape, DType::bf16, there.to, there.from, DType::f32};
+        SCOPED_TRACE(world.shape.str() + " " + there.from.tag() + " -> " + there.to.tag());
+        const auto count = static_cast<std::size_t>(world.shape.count());
+        std::vector<float> plain(count), result(count);
+        for (float& value : plain)
+          value = std::ldexp(1.0F + random.uniform(), static_cast<int>(random.below(40)) - 20);
+        if (count > 1) plain[0] = 1.00390625F, plain[1] = 1.01171875F;  // halfway: down and up
+        tensor::Buffer stored(there.from.storage_bytes(world.shape, DType::f32)),
+            narrow(there.to.storage_bytes(world.shape, DType::bf16)), wide(stored.bytes());
+        make_reference_converter({world.shape, DType::f32, Layout::plain(), there.from})
+            ->run(plain.data(), stored.data());
+        make_converter(there)->run(stored.data(), narrow.data());
+        make_converter(back)->run(narrow.data(), wide.data());
+        make_reference_converter({world.shape, DType::f32, there.from, Layout::plain()})
+            ->run(wide.data(), result.data());
+        for (std::size_t i = 0; i < count; ++i)
+          ASSERT_EQ(result[i], tensor::to_f32(tensor::to_bf16(plain[i]))) << i;
+        tensor::Buffer reference(narrow.bytes());
+        make_reference_converter(there)->run(stored.data(), reference.data());
+        EXPECT_EQ(std::memcmp(reference.data(), narrow.data(), static_cast<std::size_t>(narrow.bytes())), 0);
+      }
+}
+
 TEST(Convert, ThereAndBackIsTheIdentity) {
   const tensor::Shape shape{3, 21, 4, 5};
   const Conversion there{shape, tensor::DType::f32, Layout::plain(), Layout::parse("aBcd16b", 4).value()};

@@ -20,6 +20,10 @@ std::string join(const std::vector<tensor::Shape>& shapes) {
 
 std::string_view name(Pass pass) { return kPassNames.at(static_cast<std::size_t>(pass)); }
 std::string_view name(Epilogue epilogue) { return kEpilogueNames.at(static_cast<std::size_t>(epilogue)); }
+tensor::DType master_type(tensor::DType activations) {
+  return activations == tensor::DType::bf16 ? tensor::DType::f32 : activations;
+}
+
 std::string_view name(LayoutFamily family) { return kFamilyNames.at(static_cast<std::size_t>(family)); }
 
 base::Result<LayoutFamily> parse_layout_family(std::string_view text) {

@@ -41,13 +41,17 @@ inline constexpr LayoutFamily kLayoutFamilies[] = {LayoutFamily::plain, LayoutFa
 std::string_view name(LayoutFamily family);
 base::Result<LayoutFamily> parse_layout_family(std::string_view name);
 
+// The type of parameters, their gradients and state beside activations of this type: float32 beside bf16,
+// else the same.
+tensor::DType master_type(tensor::DType activations);
+
 // Everything that determines a kernel. Plain data: equal problems may share a kernel.
 struct Problem {
   const graph::LayerKind* kind = nullptr;
   graph::Attributes attributes;
   Pass pass = Pass::forward;
-  bool training = true;  // forward: whether a backward pass follows
-  tensor::DType type = tensor::DType::f32;
+  bool training = true;                     // forward: whether a backward pass follows
+  tensor::DType type = tensor::DType::f32;  // of inputs, outputs and their gradients
   std::vector<tensor::Shape> inputs;
   std::vector<graph::ParamSpec> params;
   std::vector<tensor::Shape> outputs;
@@ -63,6 +67,8 @@ struct Problem {
 struct KernelTraits {
   std::vector<Layout> inputs;
   std::vector<Layout> params;  // one a Problem::params entry; state is plain
+  // In which type the kernel reads each; empty: the master type, in which gradients and state always are.
+  std::vector<tensor::DType> param_types;
   std::vector<Layout> outputs;
   std::int64_t workspace_bytes = 0;  // scratch, aligned to 64, contents irrelevant before and after
   std::int64_t saved_bytes =
@@ -91,7 +97,7 @@ class GradientPieces {
 
 // Pointers of one call, in the layouts of KernelTraits, aligned to 64 bytes, disjoint but for in_place.
 // Null: not wanted, or not needed according to the traits. Everything wanted is overwritten whole, padding
-// included. Labels are int32. float64 problems have float64 arrays.
+// included. Labels are int32; the other arrays have the types of problem and traits.
 struct KernelArgs {
   std::span<const void* const> inputs;
   std::span<const void* const> params;
@@ -143,7 +149,8 @@ struct KernelEntry {
   std::unique_ptr<Kernel> (*make)(const Problem&);
   // Predicted seconds of one call.
   double (*seconds)(const Problem&, const machine::Machine&);
-  // Error bound in units of the type's epsilon times the terms below; docs/numerics.md derives it.
+  // Error bound in units of the master type's epsilon times the terms below; docs/numerics.md derives it.
+  // What a kernel stores as bf16 it has rounded once more, to the nearest.
   double (*error_growth)(const Problem&);
   ErrorTerms error_terms = ErrorTerms::own;
   // Whether sums of products of small integers come out exact, as they do when nothing but them is computed.

@@ -15,7 +15,7 @@ struct TestValues {
       param_gradients;
 };
 
-// Inputs, parameters and output gradients, each a float32.
+// Inputs, parameters and output gradients, each a float32, and a bf16 where the problem is one of these.
 TestValues draw(const Problem& problem, TestData data, std::uint64_t seed);
 
 // Fills outputs, and what the problem's pass writes, by the layer kind's own definition.

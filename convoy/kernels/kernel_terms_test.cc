@@ -226,6 +226,10 @@ TestValues draw(const Problem& problem, TestData data, std::uint64_t seed) {
     v.outputs.emplace_back(size(shape));
     v.output_gradients.push_back(random_array(shape, data, random));
   }
+  if (problem.type == DType::bf16)
+    for (Values* arrays : {&v.inputs, &v.params, &v.output_gradients})
+      for (auto& array : *arrays)
+        for (double& value : array) value = tensor::to_f32(tensor::to_bf16(static_cast<float>(value)));
   return v;
 }
 

@@ -15,7 +15,7 @@ namespace convoy::kernels {
 // What the elements are drawn from.
 enum class TestData {
   reals,           // uniform on [-1, 1]
-  small_integers,  // -3 … 3: sums of products are exact in float32 in every order
+  small_integers,  // -3 … 3: sums of products are exact in float32 in every order, and in bf16 up to 256
 };
 
 struct TestCase {
@@ -30,6 +30,7 @@ struct TestCase {
   TestData data = TestData::reals;
   int threads = 1;
   std::uint64_t seed = 1;
+  tensor::DType type = tensor::DType::f32;  // or bf16
 
   Problem problem() const;
   std::string str() const;
@@ -41,7 +42,8 @@ std::shared_ptr<const Expectation> expect(const TestCase& test);
 
 // Makes the entry's kernel for the case, runs it (for a backward pass behind the same entry's forward pass)
 // and compares everything that it writes with the reference:
-//   |result - reference| <= error_growth * epsilon * the entry's error_terms,
+//   |result - reference| <= error_growth * epsilon * the entry's error_terms
+// with float32's epsilon, and half a unit of bf16 more of what is stored as that,
 // bit for bit where the data are small integers, the operator only adds, multiplies or selects and the entry
 // is exact_on_integers. Outputs start as NaN, workspace, saved and derived as 0xA5, all between guard zones;
 // padding must come out zero; a second run, and one in place where that is allowed, must give the same bits.

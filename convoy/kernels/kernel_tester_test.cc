@@ -26,6 +26,7 @@ namespace {
 using tensor::DType;
 constexpr std::int64_t kGuard_bytes = 192;
 constexpr int kGuardByte = 0x5C;
+constexpr double kBf16HalfUnit = 1.0 / 256;  // the largest relative error of rounding to bf16
 
 // Bytes between two guard zones, aligned to 64.
 class Guarded {
@@ -48,20 +49,28 @@ class Guarded {
   tensor::Buffer buffer_;
 };
 
-constexpr int kNan = 0xFF;  // four such bytes are a float NaN
+constexpr int kNan = 0xFF;  // four such bytes are a float NaN, two a bf16 one
 constexpr int kJunk = 0xA5;
 
-// Stores float64 values as float32 in a layout, between guards.
-Guarded store(const tensor::Shape& shape, const Layout& layout, const std::vector<double>& values) {
+// How an array is stored.
+struct Form {
+  const Layout& layout;
+  DType type;
+};
+
+// Stores float64 values as float32 or bf16 in a layout, between guards.
+Guarded store(const tensor::Shape& shape, const Form& form, const std::vector<double>& values) {
   std::vector<float> plain(values.begin(), values.end());
-  Guarded array(layout.storage_bytes(shape, DType::f32), 0);
-  make_reference_converter({shape, DType::f32, Layout::plain(), layout})->run(plain.data(), array.data());
+  Guarded array(form.layout.storage_bytes(shape, form.type), 0);
+  make_reference_converter({shape, DType::f32, Layout::plain(), form.layout, form.type})
+      ->run(plain.data(), array.data());
   return array;
 }
 
-std::vector<double> load(const tensor::Shape& shape, const Layout& layout, const Guarded& array) {
+std::vector<double> load(const tensor::Shape& shape, const Form& form, const Guarded& array) {
   std::vector<float> plain(static_cast<std::size_t>(shape.count()));
-  make_reference_converter({shape, DType::f32, layout, Layout::plain()})->run(array.data(), plain.data());
+  make_reference_converter({shape, form.type, form.layout, Layout::plain(), DType::f32})
+      ->run(array.data(), plain.data());
   return {plain.begin(), plain.end()};
 }
 
@@ -78,8 +87,14 @@ struct Arrays {
 };
 
 std::unique_ptr<Guarded> keep(Guarded array) { return std::make_unique<Guarded>(std::move(array)); }
-std::unique_ptr<Guarded> blank(const tensor::Shape& shape, const Layout& layout) {
-  return std::make_unique<Guarded>(layout.storage_bytes(shape, DType::f32), kNan);
+std::unique_ptr<Guarded> blank(const tensor::Shape& shape, const Form& form) {
+  return std::make_unique<Guarded>(form.layout.storage_bytes(shape, form.type), kNan);
+}
+
+const Layout kPlain;
+
+DType param_type(const Problem& problem, const KernelTraits& traits, std::size_t i) {
+  return traits.param_types.empty() ? master_type(problem.type) : traits.param_types.at(i);
 }
 
 class Run {
@@ -95,12 +110,14 @@ class Run {
     for (std::size_t i = 0; i < problem.inputs.size(); ++i)
       arrays_.inputs.push_back(forward || t.reads_inputs.at(i) ? input(i, values) : nullptr);
     for (std::size_t i = 0; i < problem.params.size(); ++i)
-      arrays_.params.push_back(keep(store(problem.params[i].shape, t.params[i], values.params[i])));
+      arrays_.params.push_back(
+          keep(store(problem.params[i].shape, {t.params[i], param_type(problem, t, i)}, values.params[i])));
     for (std::size_t i = 0; i < problem.outputs.size(); ++i)
-      arrays_.outputs.push_back(forward ? blank(problem.outputs[i], t.outputs[i])
-                                : t.reads_outputs.at(i)
-                                    ? keep(store(problem.outputs[i], t.outputs[i], values.outputs[i]))
-                                    : nullptr);
+      arrays_.outputs.push_back(
+          forward ? blank(problem.outputs[i], {t.outputs[i], problem.type})
+          : t.reads_outputs.at(i)
+              ? keep(store(problem.outputs[i], {t.outputs[i], problem.type}, values.outputs[i]))
+              : nullptr);
     forward ? add_state() : add_gradients(values);
     if (t.workspace_bytes > 0) arrays_.workspace = std::make_unique<Guarded>(t.workspace_bytes, kJunk);
     if (t.derived_bytes > 0) arrays_.derived = std::make_unique<Guarded>(t.derived_bytes, kJunk);
@@ -168,20 +185,22 @@ class Run {
   // Which array that belongs to the caller was changed, or nothing.
   std::optional<std::string> changed_argument(const TestValues& values) const {
     const KernelTraits& t = kernel_.traits();
-    const auto differs = [](const tensor::Shape& shape, const Layout& layout, const auto& array,
+    const auto differs = [](const tensor::Shape& shape, const Form& form, const auto& array,
                             const std::vector<double>& right) {
-      return array && std::memcmp(store(shape, layout, right).data(), array->data(),
+      return array && std::memcmp(store(shape, form, right).data(), array->data(),
                                   static_cast<std::size_t>(array->bytes())) != 0;
     };
     for (std::size_t i = 0; i < problem_.inputs.size(); ++i)
       if (!is_label(problem_, i) &&
-          differs(problem_.inputs[i], t.inputs[i], arrays_.inputs[i], values.inputs[i]))
+          differs(problem_.inputs[i], {t.inputs[i], problem_.type}, arrays_.inputs[i], values.inputs[i]))
         return base::str("changed input ", i);
     for (std::size_t i = 0; i < problem_.params.size(); ++i)
-      if (differs(problem_.params[i].shape, t.params[i], arrays_.params[i], values.params[i]))
+      if (differs(problem_.params[i].shape, {t.params[i], param_type(problem_, t, i)}, arrays_.params[i],
+                  values.params[i]))
         return base::str("changed parameter ", i);
     for (std::size_t i = 0; i < arrays_.output_gradients.size(); ++i)
-      if (differs(problem_.outputs[i], t.outputs[i], arrays_.output_gradients[i], values.output_gradients[i]))
+      if (differs(problem_.outputs[i], {t.outputs[i], problem_.type}, arrays_.output_gradients[i],
+                  values.output_gradients[i]))
         return base::str("changed the gradient of output ", i);
     return std::nullopt;
   }
@@ -204,7 +223,7 @@ class Run {
  private:
   std::unique_ptr<Guarded> input(std::size_t i, const TestValues& values) const {
     if (!is_label(problem_, i))
-      return keep(store(problem_.inputs[i], kernel_.traits().inputs[i], values.inputs[i]));
+      return keep(store(problem_.inputs[i], {kernel_.traits().inputs[i], problem_.type}, values.inputs[i]));
     auto labels = std::make_unique<Guarded>(problem_.inputs[i].count() * 4, 0);
     std::copy(values.inputs[i].begin(), values.inputs[i].end(),
               reinterpret_cast<std::int32_t*>(labels->data()));
@@ -214,7 +233,7 @@ class Run {
   void add_state() {
     for (const graph::ParamSpec& param : problem_.params)
       arrays_.next_state.push_back(problem_.training && param.kind == tensor::SegmentKind::state
-                                       ? blank(param.shape, Layout::plain())
+                                       ? blank(param.shape, {kPlain, master_type(problem_.type)})
                                        : nullptr);
   }
 
@@ -222,14 +241,15 @@ class Run {
     const KernelTraits& t = kernel_.traits();
     for (std::size_t i = 0; i < problem_.outputs.size(); ++i)
       arrays_.output_gradients.push_back(
-          keep(store(problem_.outputs[i], t.outputs[i], values.output_gradients[i])));
+          keep(store(problem_.outputs[i], {t.outputs[i], problem_.type}, values.output_gradients[i])));
     const bool data = problem_.pass != Pass::backward_weights, weights = problem_.pass != Pass::backward_data;
+    const DType master = master_type(problem_.type);
     for (std::size_t i = 0; i < problem_.inputs.size(); ++i)
-      arrays_.input_gradients.push_back(data && problem_.wanted[i] ? blank(problem_.inputs[i], t.inputs[i])
-                                                                   : nullptr);
+      arrays_.input_gradients.push_back(
+          data && problem_.wanted[i] ? blank(problem_.inputs[i], {t.inputs[i], problem_.type}) : nullptr);
     for (std::size_t i = 0; i < problem_.params.size(); ++i)
       arrays_.param_gradients.push_back(weights && problem_.params[i].kind == tensor::SegmentKind::parameter
-                                            ? blank(problem_.params[i].shape, t.params[i])
+                                            ? blank(problem_.params[i].shape, {t.params[i], master})
                                             : nullptr);
   }
 
@@ -246,7 +266,7 @@ class Run {
 struct Written {
   std::string what;
   const tensor::Shape* shape;
-  const Layout* layout;
+  Form form;
   const Guarded* array;
   const std::vector<double>* right;
   const std::vector<double>* terms;
@@ -254,44 +274,47 @@ struct Written {
 
 std::vector<Written> written(const Problem& problem, const KernelTraits& traits, const Arrays& arrays,
                              const TestValues& right, const TestValues& terms) {
-  static const Layout plain;
+  const DType type = problem.type, master = master_type(type);
   std::vector<Written> list;
-  const auto add = [&](const std::string& what, std::size_t i, const tensor::Shape& shape,
-                       const Layout& layout, const auto& array, const auto& values, const auto& sums) {
-    if (array) list.push_back({base::str(what, ' ', i), &shape, &layout, array.get(), &values[i], &sums[i]});
+  const auto add = [&](const std::string& what, std::size_t i, const tensor::Shape& shape, const Form& form,
+                       const auto& array, const auto& values, const auto& sums) {
+    if (array) list.push_back({base::str(what, ' ', i), &shape, form, array.get(), &values[i], &sums[i]});
   };
   if (problem.pass == Pass::forward) {
     for (std::size_t i = 0; i < problem.outputs.size(); ++i)
-      add("output", i, problem.outputs[i], traits.outputs[i], arrays.outputs[i], right.outputs,
+      add("output", i, problem.outputs[i], {traits.outputs[i], type}, arrays.outputs[i], right.outputs,
           terms.outputs);
     for (std::size_t i = 0; i < problem.params.size(); ++i)
-      add("next state", i, problem.params[i].shape, plain, arrays.next_state[i], right.next_state,
+      add("next state", i, problem.params[i].shape, {kPlain, master}, arrays.next_state[i], right.next_state,
           terms.next_state);
     return list;
   }
   for (std::size_t i = 0; i < problem.inputs.size(); ++i)
-    add("gradient of input", i, problem.inputs[i], traits.inputs[i], arrays.input_gradients[i],
+    add("gradient of input", i, problem.inputs[i], {traits.inputs[i], type}, arrays.input_gradients[i],
         right.input_gradients, terms.input_gradients);
   for (std::size_t i = 0; i < problem.params.size(); ++i)
-    add("gradient of parameter", i, problem.params[i].shape, traits.params[i], arrays.param_gradients[i],
-        right.param_gradients, terms.param_gradients);
+    add("gradient of parameter", i, problem.params[i].shape, {traits.params[i], master},
+        arrays.param_gradients[i], right.param_gradients, terms.param_gradients);
   return list;
 }
 
 std::optional<std::string> compare(const Written& w, double growth, bool exact) {
-  const std::vector<double> got = load(*w.shape, *w.layout, *w.array);
+  const std::vector<double> got = load(*w.shape, w.form, *w.array);
   for (std::size_t i = 0; i < got.size(); ++i) {
     const double right = (*w.right)[i];
-    const double bound = exact ? 0
-                               : growth * std::numeric_limits<float>::epsilon() * (*w.terms)[i] +
-                                     std::numeric_limits<float>::denorm_min();
+    double bound = exact ? 0
+                         : growth * std::numeric_limits<float>::epsilon() * (*w.terms)[i] +
+                               std::numeric_limits<float>::denorm_min();
+    // Rounded once more where it is stored. Integers up to 256 are bf16 numbers.
+    if (w.form.type == DType::bf16 && !(exact && std::abs(right) <= 256))
+      bound += kBf16HalfUnit * (std::abs(right) + bound) + std::numeric_limits<float>::min();
     if (!(std::abs(got[i] - right) <= bound))
       return base::str(w.what, " element ", i, " of ", w.shape->str(), ": ", got[i], ", reference ", right,
                        ", bound ", bound);
   }
-  const Guarded again = store(*w.shape, *w.layout, got);
+  const Guarded again = store(*w.shape, w.form, got);
   if (std::memcmp(again.data(), w.array->data(), static_cast<std::size_t>(again.bytes())) != 0)
-    return base::str(w.what, " in layout ", w.layout->tag(), ": padding is not zero");
+    return base::str(w.what, " in layout ", w.form.layout.tag(), ": padding is not zero");
   return std::nullopt;
 }
 
@@ -361,7 +384,8 @@ std::unique_ptr<Guarded> run_forward(const KernelEntry& entry, const Problem& pr
   }
   run.call();
   for (std::size_t i = 0; i < problem.outputs.size(); ++i)
-    values.outputs[i] = load(problem.outputs[i], kernel->traits().outputs[i], *run.arrays().outputs[i]);
+    values.outputs[i] =
+        load(problem.outputs[i], {kernel->traits().outputs[i], problem.type}, *run.arrays().outputs[i]);
   return saved;
 }
 
@@ -414,6 +438,7 @@ Problem TestCase::problem() const {
   problem.kind = kind;
   problem.attributes = graph::complete(attributes, kind->attributes).value();
   problem.pass = pass;
+  problem.type = type;
   problem.training = training;
   problem.inputs = inputs;
   problem.epilogue = epilogue;

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "convoy/kernels/cpu/batch_norm.h"
+#include "convoy/kernels/cpu/vector_io-inl.h"
 #include "hwy/highway.h"
 
 #if defined(CONVOY_KERNELS_CPU_BATCH_NORM_INL) == defined(HWY_TARGET_TOGGLE)
@@ -54,19 +55,20 @@ HWY_INLINE ChannelVec sum_of(std::int64_t count, const Step& step) {
 
 // totals.first += sum of x, totals.second += sum of x^2. A chunk's squares are taken about its mean m and put
 // together as  sum (x - m)^2 + (sum x)^2 / count,  so that nothing cancels in float32.
-void add_moments(const ChannelColumn& column, base::IndexRange pixels, const float* x,
-                 ChannelTotals& totals) {
+template <class T>
+HWY_INLINE void add_moments_of(const ChannelColumn& column, base::IndexRange pixels, const T* x,
+                               ChannelTotals& totals) {
   const ChannelTag d;
   HWY_ALIGN float sum[HWY_MAX_BYTES / sizeof(float)], squares[HWY_MAX_BYTES / sizeof(float)];
   for_each_chunk(column, pixels, [&](std::int64_t offset, std::int64_t count) HWY_ATTR {
-    const float* first = x + offset;
+    const T* first = x + offset;
     const auto total = sum_of(count, [&](std::int64_t i, ChannelVec s) HWY_ATTR {
-      return hn::Add(s, hn::LoadU(d, first + i * column.pixel_stride));
+      return hn::Add(s, load(d, first + i * column.pixel_stride));
     });
     const float share = 1.0F / static_cast<float>(count);
     const auto mean = hn::Mul(total, hn::Set(d, share));
     const auto deviations = sum_of(count, [&](std::int64_t i, ChannelVec s) HWY_ATTR {
-      const auto difference = hn::Sub(hn::LoadU(d, first + i * column.pixel_stride), mean);
+      const auto difference = hn::Sub(load(d, first + i * column.pixel_stride), mean);
       return hn::MulAdd(difference, difference, s);
     });
     hn::Store(total, d, sum);
@@ -80,6 +82,11 @@ void add_moments(const ChannelColumn& column, base::IndexRange pixels, const flo
   });
 }
 
+void add_moments(const ChannelColumn& column, base::IndexRange pixels, const void* x, ChannelTotals& totals) {
+  column.bf16 ? add_moments_of(column, pixels, static_cast<const tensor::BFloat16*>(x), totals)
+              : add_moments_of(column, pixels, static_cast<const float*>(x), totals);
+}
+
 // y = factor (x - mean) + bias, then relu.
 template <bool kRelu>
 HWY_INLINE ChannelVec normalised(ChannelVec x, ChannelVec mean, ChannelVec factor, ChannelVec bias) {
@@ -88,20 +95,30 @@ HWY_INLINE ChannelVec normalised(ChannelVec x, ChannelVec mean, ChannelVec facto
   return hn::IfThenZeroElse(hn::Le(y, hn::Zero(ChannelTag())), y);  // NaN passes
 }
 
-template <bool kRelu>
-HWY_INLINE void normalise(const ChannelColumn& column, base::IndexRange pixels, const float* x,
-                          const ChannelFactors& f, float* y) {
+template <bool kRelu, class T>
+HWY_INLINE void normalise(const ChannelColumn& column, base::IndexRange pixels, const T* x,
+                          const ChannelFactors& f, T* y) {
   const ChannelTag d;
   const auto mean = hn::Load(d, f.mean), factor = hn::Load(d, f.factor), bias = hn::Load(d, f.bias);
   for_each_chunk(column, pixels, [&](std::int64_t offset, std::int64_t count) HWY_ATTR {
     for (std::int64_t i = 0; i < count; ++i, offset += column.pixel_stride)
-      hn::StoreU(normalised<kRelu>(hn::LoadU(d, x + offset), mean, factor, bias), d, y + offset);
+      store(normalised<kRelu>(load(d, x + offset), mean, factor, bias), d, y + offset);
   });
 }
 
-void normalise_column(const ChannelColumn& column, base::IndexRange pixels, const float* x,
-                      const ChannelFactors& factors, bool relu, float* y) {
-  relu ? normalise<true>(column, pixels, x, factors, y) : normalise<false>(column, pixels, x, factors, y);
+template <class T>
+HWY_INLINE void normalise_of(const ChannelColumn& column, base::IndexRange pixels, const void* x,
+                             const ChannelFactors& factors, bool relu, void* y) {
+  const auto* from = static_cast<const T*>(x);
+  auto* to = static_cast<T*>(y);
+  relu ? normalise<true>(column, pixels, from, factors, to)
+       : normalise<false>(column, pixels, from, factors, to);
+}
+
+void normalise_column(const ChannelColumn& column, base::IndexRange pixels, const void* x,
+                      const ChannelFactors& factors, bool relu, void* y) {
+  column.bf16 ? normalise_of<tensor::BFloat16>(column, pixels, x, factors, relu, y)
+              : normalise_of<float>(column, pixels, x, factors, relu, y);
 }
 
 // The gradient of the normalised value: behind a relu only where that is positive, which x tells.
@@ -112,17 +129,17 @@ HWY_INLINE ChannelVec gate(ChannelVec dy, ChannelVec x, ChannelVec mean, Channel
   return hn::IfThenElseZero(hn::Gt(y, hn::Zero(ChannelTag())), dy);
 }
 
-template <bool kRelu>
-HWY_INLINE void add_gradients(const ChannelColumn& column, base::IndexRange pixels, const float* x,
-                              const float* dy, const ChannelFactors& f, ChannelTotals& totals) {
+template <bool kRelu, class T>
+HWY_INLINE void add_gradients(const ChannelColumn& column, base::IndexRange pixels, const T* x, const T* dy,
+                              const ChannelFactors& f, ChannelTotals& totals) {
   const ChannelTag d;
   const auto mean = hn::Load(d, f.mean), factor = hn::Load(d, f.factor), bias = hn::Load(d, f.bias);
   HWY_ALIGN float sum[HWY_MAX_BYTES / sizeof(float)], product[HWY_MAX_BYTES / sizeof(float)];
   for_each_chunk(column, pixels, [&](std::int64_t offset, std::int64_t count) HWY_ATTR {
     ChannelVec sum_even = hn::Zero(d), sum_odd = sum_even, product_even = sum_even, product_odd = sum_even;
     const auto step = [&](std::int64_t at, ChannelVec& s, ChannelVec& p) HWY_ATTR {
-      const auto v = hn::LoadU(d, x + at);
-      const auto g = gate<kRelu>(hn::LoadU(d, dy + at), v, mean, factor, bias);
+      const auto v = load(d, x + at);
+      const auto g = gate<kRelu>(load(d, dy + at), v, mean, factor, bias);
       s = hn::Add(s, g);
       p = hn::MulAdd(g, hn::Sub(v, mean), p);
     };
@@ -140,35 +157,51 @@ HWY_INLINE void add_gradients(const ChannelColumn& column, base::IndexRange pixe
   });
 }
 
-// totals.first += sum of dy, totals.second += sum of dy (x - mean).
-void add_gradients_of_column(const ChannelColumn& column, base::IndexRange pixels, const float* x,
-                             const float* dy, const ChannelFactors& factors, bool relu,
-                             ChannelTotals& totals) {
+template <class T>
+HWY_INLINE void add_gradients_of(const ChannelColumn& column, base::IndexRange pixels, const ForwardPair& of,
+                                 const ChannelFactors& factors, bool relu, ChannelTotals& totals) {
+  const auto *x = static_cast<const T*>(of.x), *dy = static_cast<const T*>(of.dy);
   relu ? add_gradients<true>(column, pixels, x, dy, factors, totals)
        : add_gradients<false>(column, pixels, x, dy, factors, totals);
 }
 
-template <bool kRelu>
-HWY_INLINE void differentiate(const ChannelColumn& column, base::IndexRange pixels, const float* x,
-                              const float* dy, const ChannelFactors& f, float* dx) {
+// totals.first += sum of dy, totals.second += sum of dy (x - mean).
+void add_gradients_of_column(const ChannelColumn& column, base::IndexRange pixels, const ForwardPair& of,
+                             const ChannelFactors& factors, bool relu, ChannelTotals& totals) {
+  column.bf16 ? add_gradients_of<tensor::BFloat16>(column, pixels, of, factors, relu, totals)
+              : add_gradients_of<float>(column, pixels, of, factors, relu, totals);
+}
+
+template <bool kRelu, class T>
+HWY_INLINE void differentiate(const ChannelColumn& column, base::IndexRange pixels, const T* x, const T* dy,
+                              const ChannelFactors& f, T* dx) {
   const ChannelTag d;
   const auto mean = hn::Load(d, f.mean), factor = hn::Load(d, f.factor), bias = hn::Load(d, f.bias);
   const auto slope = hn::Load(d, f.slope), shift = hn::Load(d, f.shift);
   for_each_chunk(column, pixels, [&](std::int64_t offset, std::int64_t count) HWY_ATTR {
     for (std::int64_t i = 0; i < count; ++i, offset += column.pixel_stride) {
-      const auto v = hn::LoadU(d, x + offset);
-      const auto g = gate<kRelu>(hn::LoadU(d, dy + offset), v, mean, factor, bias);
+      const auto v = load(d, x + offset);
+      const auto g = gate<kRelu>(load(d, dy + offset), v, mean, factor, bias);
       const auto centred = hn::MulAdd(hn::Sub(v, mean), slope, shift);
-      hn::StoreU(hn::MulAdd(g, factor, centred), d, dx + offset);
+      store(hn::MulAdd(g, factor, centred), d, dx + offset);
     }
   });
 }
 
+template <class T>
+HWY_INLINE void differentiate_of(const ChannelColumn& column, base::IndexRange pixels, const ForwardPair& of,
+                                 const ChannelFactors& factors, bool relu, void* dx) {
+  const auto *x = static_cast<const T*>(of.x), *dy = static_cast<const T*>(of.dy);
+  auto* to = static_cast<T*>(dx);
+  relu ? differentiate<true>(column, pixels, x, dy, factors, to)
+       : differentiate<false>(column, pixels, x, dy, factors, to);
+}
+
 // dx = factor dy + slope (x - mean) + shift.
-void differentiate_column(const ChannelColumn& column, base::IndexRange pixels, const float* x,
-                          const float* dy, const ChannelFactors& factors, bool relu, float* dx) {
-  relu ? differentiate<true>(column, pixels, x, dy, factors, dx)
-       : differentiate<false>(column, pixels, x, dy, factors, dx);
+void differentiate_column(const ChannelColumn& column, base::IndexRange pixels, const ForwardPair& of,
+                          const ChannelFactors& factors, bool relu, void* dx) {
+  column.bf16 ? differentiate_of<tensor::BFloat16>(column, pixels, of, factors, relu, dx)
+              : differentiate_of<float>(column, pixels, of, factors, relu, dx);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -1,5 +1,5 @@
-// Batch normalisation in float32, all gradients in one pass, where channels lie in whole vectors: blocks of
-// channels, channels innermost, or features. Formulas: layers/batch_normalization.cc.
+// Batch normalisation of float32 or bf16 in float32, all gradients in one pass, where channels lie in whole
+// vectors: blocks of channels, channels innermost, or features. Formulas: layers/batch_normalization.cc.
 //
 // A thread takes a vector of channels over all images: it sums them, then reads them again, mostly from its
 // caches, to normalise. Where there are too few vectors for the threads, they share the pixels of each.
@@ -19,8 +19,11 @@
 #if HWY_ONCE
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <type_traits>
 
 #include "convoy/base/check.h"
+#include "convoy/kernels/bf16.h"
 #include "convoy/kernels/cost.h"
 #include "convoy/kernels/cpu/entries.h"
 #include "convoy/kernels/cpu/simd.h"
@@ -63,6 +66,7 @@ Batch batch_of(const Problem& problem) {
     b.column = {pixels, pixels * x[1], x[1]};
     b.column_stride = lanes;
   }
+  b.column.bf16 = problem.type == tensor::DType::bf16;
   const std::int64_t threads = base::thread_count();
   if (b.columns < 4 * threads && b.columns % threads != 0) b.parts = std::min(threads, b.pixels());
   return b;
@@ -136,11 +140,14 @@ class BatchNorm final : public Kernel {
     return base::split_range(batch_.pixels(), static_cast<int>(batch_.parts),
                              static_cast<int>(unit % batch_.parts));
   }
-  const float* x(const KernelArgs& args, std::int64_t column) const {
-    return static_cast<const float*>(args.inputs[0]) + column * batch_.column_stride;
+  // The first element of a column of an activation.
+  template <class P>  // void* or const void*
+  P column_of(P array, std::int64_t column) const {
+    using Byte = std::conditional_t<std::is_same_v<P, void*>, std::byte, const std::byte>;
+    return static_cast<Byte*>(array) + column * batch_.column_stride * (batch_.column.bf16 ? 2 : 4);
   }
-  const float* dy(const KernelArgs& args, std::int64_t column) const {
-    return static_cast<const float*>(args.output_gradients[0]) + column * batch_.column_stride;
+  ForwardPair pair(const KernelArgs& args, std::int64_t column) const {
+    return {column_of(args.inputs[0], column), column_of(args.output_gradients[0], column)};
   }
   static float param(const KernelArgs& args, Param which, std::int64_t channel) {
     return static_cast<const float*>(args.params[which])[channel];
@@ -159,30 +166,28 @@ class BatchNorm final : public Kernel {
     ChannelTotals& mine = totals(args, column)[unit % batch_.parts];
     mine = {};
     if (is_forward_) {
-      HWY_DYNAMIC_DISPATCH(add_moments)(batch_.column, pixels(unit), x(args, column), mine);
+      HWY_DYNAMIC_DISPATCH(add_moments)(batch_.column, pixels(unit), column_of(args.inputs[0], column), mine);
       return;
     }
     HWY_DYNAMIC_DISPATCH(add_gradients_of_column)
-    (batch_.column, pixels(unit), x(args, column), dy(args, column), saved_factors(args, column), relu_,
-     mine);
+    (batch_.column, pixels(unit), pair(args, column), saved_factors(args, column), relu_, mine);
   }
 
   void apply(const KernelArgs& args, std::int64_t unit) const {
     const std::int64_t column = unit / batch_.parts;
     const bool is_first = unit % batch_.parts == 0;
-    const std::int64_t at = column * batch_.column_stride;
     if (is_forward_) {
       const ChannelFactors factors =
           training_ ? batch_factors(args, column, is_first) : state_factors(args, column);
       HWY_DYNAMIC_DISPATCH(normalise_column)
-      (batch_.column, pixels(unit), x(args, column), factors, relu_,
-       static_cast<float*>(args.outputs[0]) + at);
+      (batch_.column, pixels(unit), column_of(args.inputs[0], column), factors, relu_,
+       column_of(args.outputs[0], column));
       return;
     }
     const ChannelFactors factors = gradient_factors(args, column, is_first);
     if (wants_input_) HWY_DYNAMIC_DISPATCH(differentiate_column)
-    (batch_.column, pixels(unit), x(args, column), dy(args, column), factors, relu_,
-     static_cast<float*>(args.input_gradients[0]) + at);
+    (batch_.column, pixels(unit), pair(args, column), factors, relu_,
+     column_of(args.input_gradients[0], column));
   }
 
   double total(const KernelArgs& args, std::int64_t column, double (ChannelTotals::*sums)[kMaxChannelLanes],
@@ -271,8 +276,7 @@ class BatchNorm final : public Kernel {
 };
 
 base::Verdict supports(const Problem& problem) {
-  if (problem.type != tensor::DType::f32)
-    return base::Reason{base::str("only f32, not ", tensor::name(problem.type))};
+  if (base::Verdict verdict = check_narrow_type(problem); !verdict) return verdict;
   if (problem.pass != Pass::forward && problem.pass != Pass::backward)
     return base::Reason{"all gradients of batch normalisation come from one pass"};
   if (problem.pass == Pass::backward && !problem.training)

@@ -1,10 +1,12 @@
-// Relu in float32: one pass over storage in any layout, since zero padding stays zero.
+// Relu of float32 or bf16: one pass over storage in any layout, since zero padding stays zero.
 //   forward   y = x <= 0 ? 0 : x        (NaN passes, so that divergence shows)
 //   backward  dx = y > 0 ? dy : 0       (y > 0 exactly where x > 0, so x may be gone)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "convoy/kernels/cpu/relu.cc"
 #include "hwy/foreach_target.h"
 // Behind foreach_target.h, which includes this file once a target.
+#include "convoy/base/threads.h"
+#include "convoy/kernels/cpu/vector_io-inl.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -12,26 +14,44 @@ namespace convoy::kernels::cpu {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-void relu_forward(const float* x, float* y, std::size_t count) {
+template <class T>
+HWY_INLINE void relu_forward_of(const void* inputs, void* outputs, base::IndexRange range) {
+  const T* x = static_cast<const T*>(inputs) + range.begin;
+  T* y = static_cast<T*>(outputs) + range.begin;
+  const auto count = static_cast<std::size_t>(range.size());
   const hn::ScalableTag<float> d;
   const std::size_t lanes = hn::Lanes(d);
   std::size_t i = 0;
   for (; i + lanes <= count; i += lanes) {
-    const auto v = hn::LoadU(d, x + i);
-    hn::StoreU(hn::IfThenZeroElse(hn::Le(v, hn::Zero(d)), v), d, y + i);
+    const auto v = load(d, x + i);
+    store(hn::IfThenZeroElse(hn::Le(v, hn::Zero(d)), v), d, y + i);
   }
-  for (; i < count; ++i) y[i] = x[i] <= 0 ? 0 : x[i];
+  for (; i < count; ++i) store(load(x + i) <= 0 ? 0.0F : load(x + i), y + i);
 }
 
-void relu_backward(const float* y, const float* dy, float* dx, std::size_t count) {
+void relu_forward(const void* x, void* y, bool bf16, base::IndexRange range) {
+  bf16 ? relu_forward_of<tensor::BFloat16>(x, y, range) : relu_forward_of<float>(x, y, range);
+}
+
+template <class T>
+HWY_INLINE void relu_backward_of(const void* outputs, const void* gradients, void* result,
+                                 base::IndexRange range) {
+  const T *y = static_cast<const T*>(outputs) + range.begin,
+          *dy = static_cast<const T*>(gradients) + range.begin;
+  T* dx = static_cast<T*>(result) + range.begin;
+  const auto count = static_cast<std::size_t>(range.size());
   const hn::ScalableTag<float> d;
   const std::size_t lanes = hn::Lanes(d);
   std::size_t i = 0;
   for (; i + lanes <= count; i += lanes) {
-    const auto passes = hn::Gt(hn::LoadU(d, y + i), hn::Zero(d));
-    hn::StoreU(hn::IfThenElseZero(passes, hn::LoadU(d, dy + i)), d, dx + i);
+    const auto passes = hn::Gt(load(d, y + i), hn::Zero(d));
+    store(hn::IfThenElseZero(passes, load(d, dy + i)), d, dx + i);
   }
-  for (; i < count; ++i) dx[i] = y[i] > 0 ? dy[i] : 0;
+  for (; i < count; ++i) store(load(y + i) > 0 ? load(dy + i) : 0.0F, dx + i);
+}
+
+void relu_backward(const void* y, const void* dy, void* dx, bool bf16, base::IndexRange range) {
+  bf16 ? relu_backward_of<tensor::BFloat16>(y, dy, dx, range) : relu_backward_of<float>(y, dy, dx, range);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -39,7 +59,7 @@ void relu_backward(const float* y, const float* dy, float* dx, std::size_t count
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-#include "convoy/base/threads.h"
+#include "convoy/kernels/bf16.h"
 #include "convoy/kernels/cost.h"
 #include "convoy/kernels/cpu/entries.h"
 #include "convoy/kernels/cpu/simd.h"
@@ -56,7 +76,8 @@ constexpr std::int64_t kGrain = 8192;
 
 class Relu final : public Kernel {
  public:
-  explicit Relu(const Problem& problem) : forward_(problem.pass == Pass::forward) {
+  explicit Relu(const Problem& problem)
+      : forward_(problem.pass == Pass::forward), bf16_(problem.type == tensor::DType::bf16) {
     const Layout layout = activation_layout(problem.inputs[0], problem.family);
     traits_.inputs = {layout};
     traits_.outputs = {layout};
@@ -70,33 +91,23 @@ class Relu final : public Kernel {
   std::string implementation() const override { return simd_target(); }
 
   void run(const KernelArgs& args) const noexcept override {
-    if (forward_) {
-      const auto* x = static_cast<const float*>(args.inputs[0]);
-      auto* y = static_cast<float*>(args.outputs[0]);
-      base::parallel_for(count_, kGrain, [=](base::IndexRange range) {
-        HWY_DYNAMIC_DISPATCH(relu_forward)
-        (x + range.begin, y + range.begin, static_cast<std::size_t>(range.size()));
-      });
-      return;
-    }
-    const auto* y = static_cast<const float*>(args.outputs[0]);
-    const auto* dy = static_cast<const float*>(args.output_gradients[0]);
-    auto* dx = static_cast<float*>(args.input_gradients[0]);
-    base::parallel_for(count_, kGrain, [=](base::IndexRange range) {
-      HWY_DYNAMIC_DISPATCH(relu_backward)
-      (y + range.begin, dy + range.begin, dx + range.begin, static_cast<std::size_t>(range.size()));
+    base::parallel_for(count_, kGrain, [&](base::IndexRange range) {
+      if (forward_)
+        HWY_DYNAMIC_DISPATCH(relu_forward)(args.inputs[0], args.outputs[0], bf16_, range);
+      else
+        HWY_DYNAMIC_DISPATCH(relu_backward)
+      (args.outputs[0], args.output_gradients[0], args.input_gradients[0], bf16_, range);
     });
   }
 
  private:
-  bool forward_;
+  bool forward_, bf16_;
   KernelTraits traits_;
   std::int64_t count_ = 0;
 };
 
 base::Verdict supports(const Problem& problem) {
-  if (problem.type != tensor::DType::f32)
-    return base::Reason{base::str("only f32, not ", tensor::name(problem.type))};
+  if (base::Verdict verdict = check_narrow_type(problem); !verdict) return verdict;
   if (problem.epilogue != Epilogue::none) return base::Reason{"a second relu behind a relu changes nothing"};
   if (problem.pass != Pass::forward && problem.pass != Pass::backward_data)
     return base::Reason{"Relu has no parameters"};

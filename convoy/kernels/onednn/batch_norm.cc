@@ -24,9 +24,7 @@ std::int64_t statistic_bytes(const Problem& problem) {
   return (bytes + kAlignment_bytes - 1) / kAlignment_bytes * kAlignment_bytes;
 }
 
-Desc data_desc(const Problem& problem) {
-  return desc(problem.inputs[0], family_layout(problem.inputs[0].rank(), problem.family));
-}
+Desc data_desc(const Problem& problem) { return activation_desc(problem, problem.inputs[0]); }
 
 Forward::primitive_desc describe_forward(const Problem& problem, const Engine& engine) {
   const bool training = problem.training || problem.pass != Pass::forward;
@@ -48,7 +46,7 @@ Backward::primitive_desc describe_backward(const Problem& problem, const Engine&
 }
 
 base::Verdict supports(const Problem& problem) {
-  if (auto verdict = check_common(problem, false); !verdict) return verdict;
+  if (auto verdict = check_common(problem, {.bf16 = true}); !verdict) return verdict;
   if (problem.pass != Pass::forward && problem.pass != Pass::backward)
     return base::Reason{"all gradients of batch normalisation come from one pass"};
   if (problem.pass == Pass::backward && !problem.training)

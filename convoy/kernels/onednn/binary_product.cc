@@ -8,9 +8,7 @@ namespace {
 
 using Kind = Source::Kind;
 
-Desc data_desc(const Problem& problem) {
-  return desc(problem.outputs[0], family_layout(problem.outputs[0].rank(), problem.family));
-}
+Desc data_desc(const Problem& problem) { return activation_desc(problem, problem.outputs[0]); }
 
 dnnl::binary::primitive_desc describe(const Problem& problem, const Engine& engine) {
   const Desc data = data_desc(problem);
@@ -18,7 +16,7 @@ dnnl::binary::primitive_desc describe(const Problem& problem, const Engine& engi
 }
 
 base::Verdict supports(const Problem& problem) {
-  if (auto verdict = check_common(problem, false); !verdict) return verdict;
+  if (auto verdict = check_common(problem, {.bf16 = true}); !verdict) return verdict;
   if (problem.pass != Pass::forward && problem.pass != Pass::backward_data)
     return base::Reason{"Mul has no parameters"};
   for (const tensor::Shape& input : problem.inputs)

@@ -13,14 +13,11 @@ int axis_of(const Problem& problem) {
   return layers::sample_axis(problem.attributes.integer("axis"), problem.outputs[0].rank()).value();
 }
 
-Desc data_desc(const Problem& problem, const tensor::Shape& shape) {
-  return desc(shape, family_layout(shape.rank(), problem.family));
-}
-
 dnnl::concat::primitive_desc describe_forward(const Problem& problem, const Engine& engine) {
   std::vector<Desc> sources;
-  for (const tensor::Shape& input : problem.inputs) sources.push_back(data_desc(problem, input));
-  return {data_desc(problem, problem.outputs[0]), axis_of(problem), sources, engine.engine, attributes()};
+  for (const tensor::Shape& input : problem.inputs) sources.push_back(activation_desc(problem, input));
+  return {activation_desc(problem, problem.outputs[0]), axis_of(problem), sources, engine.engine,
+          attributes()};
 }
 
 // The part of the output that is input i, as a descriptor of the whole output's memory.
@@ -29,16 +26,16 @@ Desc part_of_output(const Problem& problem, std::size_t i) {
   dnnl::memory::dims offsets(static_cast<std::size_t>(problem.outputs[0].rank()), 0);
   for (std::size_t before = 0; before < i; ++before)
     offsets[static_cast<std::size_t>(axis)] += problem.inputs[before][axis];
-  return data_desc(problem, problem.outputs[0]).submemory_desc(dims(problem.inputs[i]), offsets);
+  return activation_desc(problem, problem.outputs[0]).submemory_desc(dims(problem.inputs[i]), offsets);
 }
 
 dnnl::reorder::primitive_desc describe_copy(const Problem& problem, std::size_t i, const Engine& engine) {
-  return {engine.engine, part_of_output(problem, i), engine.engine, data_desc(problem, problem.inputs[i]),
-          attributes()};
+  return {engine.engine, part_of_output(problem, i), engine.engine,
+          activation_desc(problem, problem.inputs[i]), attributes()};
 }
 
 base::Verdict supports(const Problem& problem) {
-  if (auto verdict = check_common(problem, false); !verdict) return verdict;
+  if (auto verdict = check_common(problem, {.bf16 = true}); !verdict) return verdict;
   if (problem.pass != Pass::forward && problem.pass != Pass::backward_data)
     return base::Reason{"Concat has no parameters"};
   if (problem.family == LayoutFamily::blocked && problem.outputs[0].rank() > 2 && axis_of(problem) == 1)
@@ -65,9 +62,9 @@ std::unique_ptr<Kernel> make(const Problem& problem) {
     recipe.implementation = d.impl_info_str();
     Call call(engine, dnnl::concat(d));
     for (std::size_t i = 0; i < problem.inputs.size(); ++i)
-      call.add(DNNL_ARG_MULTIPLE_SRC + static_cast<int>(i), data_desc(problem, problem.inputs[i]),
+      call.add(DNNL_ARG_MULTIPLE_SRC + static_cast<int>(i), activation_desc(problem, problem.inputs[i]),
                {.kind = Kind::input, .index = i});
-    call.add(DNNL_ARG_DST, data_desc(problem, problem.outputs[0]), {.kind = Kind::output});
+    call.add(DNNL_ARG_DST, activation_desc(problem, problem.outputs[0]), {.kind = Kind::output});
     add_scratchpad(recipe, call, d.scratchpad_desc());
     recipe.calls.push_back(std::move(call));
     return make_kernel(std::move(recipe));
@@ -78,7 +75,8 @@ std::unique_ptr<Kernel> make(const Problem& problem) {
     recipe.implementation = d.impl_info_str();
     Call call(engine, dnnl::reorder(d));
     call.add(DNNL_ARG_FROM, part_of_output(problem, i), {.kind = Kind::output_gradient})
-        .add(DNNL_ARG_TO, data_desc(problem, problem.inputs[i]), {.kind = Kind::input_gradient, .index = i});
+        .add(DNNL_ARG_TO, activation_desc(problem, problem.inputs[i]),
+             {.kind = Kind::input_gradient, .index = i});
     add_scratchpad(recipe, call, d.scratchpad_desc());
     recipe.calls.push_back(std::move(call));
   }

@@ -43,7 +43,8 @@ double seconds(const Problem& problem, const machine::Machine& machine) {
   const double useful =
       static_cast<double>(channels) / static_cast<double>((channels + lanes - 1) / lanes * lanes);
   const double width = is_avx512 || machine.isa != "avx512" ? 1 : 0.65;  // of half-wide vectors, by processor
-  return roofline_seconds(problem, machine, 0.93 * width * useful);
+  const double products = problem.type == tensor::DType::bf16 ? 2 : 1;   // in a multiply-add
+  return roofline_seconds(problem, machine, 0.93 * products * width * useful);
 }
 
 }  // namespace

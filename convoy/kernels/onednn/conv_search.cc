@@ -21,6 +21,8 @@ struct Geometry {
         input(problem.inputs[0]),
         weight(problem.params[0].shape),
         output(problem.outputs[0]),
+        type(problem.type),
+        weight_type(problem.pass == Pass::backward_weights ? tensor::DType::f32 : problem.type),
         groups(problem.attributes.integer("group")),
         has_bias(problem.params.size() > 1) {
     const layers::Window window = layers::resolve_window(problem.attributes, input).value();
@@ -31,17 +33,24 @@ struct Geometry {
     if (has_bias) bias = desc(problem.params[1].shape);
   }
 
-  Desc any_weight() const {
+  Desc any_input() const { return any_desc(dims(input), type); }
+  Desc any_output() const { return any_desc(dims(output), type); }
+  Desc any_weight() const { return any_weight(weight_type); }
+  Desc any_weight(tensor::DType in) const {
     Dims sizes = dims(weight);
-    if (groups == 1) return any_desc(sizes);
+    if (groups == 1) return any_desc(sizes, in);
     sizes[0] /= groups;
     sizes.insert(sizes.begin(), groups);
-    return any_desc(sizes);
+    return any_desc(sizes, in);
   }
-  Desc plain_weight() const { return groups == 1 ? desc(weight) : grouped_desc(weight, groups); }
+  Desc plain_weight() const {
+    return groups == 1 ? desc(weight, Layout::plain(), weight_type)
+                       : grouped_desc(weight, groups, weight_type);
+  }
 
   ConvMethod method;
   tensor::Shape input, weight, output;
+  tensor::DType type, weight_type;  // of activations; of filters, whose gradient is float32
   std::int64_t groups;
   bool has_bias;
   Desc bias;
@@ -68,7 +77,7 @@ BackwardWeights::desc weights_operation(const Geometry& g, const Candidate& c) {
 
 // The library wants the forward pass as a hint; in any layout it does.
 Forward::primitive_desc hint(const Geometry& g, const Engine& engine) {
-  const Candidate any{any_desc(dims(g.input)), g.any_weight(), any_desc(dims(g.output))};
+  const Candidate any{g.any_input(), g.any_weight(g.type), g.any_output()};
   return {forward_operation(g, any, prop_kind::forward_training), attributes(), engine.engine};
 }
 
@@ -131,7 +140,7 @@ std::optional<Found<Description>> find_implementation(const Problem& problem, co
 
 Candidate candidate(const Geometry& g, LayoutFamily family, const Desc& weight) {
   const Layout layout = family_layout(g.input.rank(), family);
-  return {desc(g.input, layout), weight, desc(g.output, layout)};
+  return {desc(g.input, layout, g.type), weight, desc(g.output, layout, g.type)};
 }
 
 std::vector<Candidate> candidates(const Problem& problem, const Geometry& g, const Engine& engine) {
@@ -149,10 +158,10 @@ std::vector<Candidate> candidates(const Problem& problem, const Geometry& g, con
     // The layouts that forward takes come first, so that its activations need no conversion.
     if (const auto forward = try_hint(g, engine)) {
       list.push_back({forward->src_desc(), g.any_weight(), forward->dst_desc()});
-      list.push_back({any_desc(dims(g.input)), g.any_weight(), forward->dst_desc()});
+      list.push_back({g.any_input(), g.any_weight(), forward->dst_desc()});
     }
   }
-  list.push_back({any_desc(dims(g.input)), g.any_weight(), any_desc(dims(g.output))});
+  list.push_back({g.any_input(), g.any_weight(), g.any_output()});
   list.push_back(candidate(g, LayoutFamily::blocked, g.any_weight()));
   return list;
 }
@@ -207,6 +216,7 @@ Recipe start_recipe(const Problem& problem, const Found<Description>& found) {
   Recipe recipe{plain_traits(problem), found.description.impl_info_str(), {}};
   recipe.traits.inputs[0] = found.input;
   recipe.traits.params[0] = found.weight;
+  recipe.traits.param_types = weight_read_as(problem);
   recipe.traits.outputs[0] = found.output;
   return recipe;
 }
@@ -282,7 +292,7 @@ std::string conv_implementation(const Problem& problem, const ConvMethod& method
 }
 
 base::Verdict check_conv(const Problem& problem, const ConvMethod& method) {
-  if (auto verdict = check_common(problem, true); !verdict) return verdict;
+  if (auto verdict = check_common(problem, {.relu_epilogue = true, .bf16 = true}); !verdict) return verdict;
   if (problem.inputs[0].rank() > 5)
     return base::Reason{
         base::str("oneDNN convolves in 1, 2 or 3 dimensions, not in ", problem.inputs[0].rank() - 2)};

@@ -16,15 +16,21 @@ using BackwardWeights = dnnl::inner_product_backward_weights;
 struct Descs {
   explicit Descs(const Problem& problem)
       : has_bias(problem.params.size() > 1),
-        input(desc(problem.inputs[0])),
-        weight(problem.family == LayoutFamily::blocked ? any_desc(dims(problem.params[0].shape))
-                                                       : desc(problem.params[0].shape)),
-        output(desc(problem.outputs[0])) {
+        input(desc(problem.inputs[0], Layout::plain(), problem.type)),
+        weight(weight_desc(problem, problem.type)),
+        weight_gradient(weight_desc(problem, tensor::DType::f32)),
+        output(desc(problem.outputs[0], Layout::plain(), problem.type)) {
     if (has_bias) bias = desc(problem.params[1].shape);
   }
 
+  static Desc weight_desc(const Problem& problem, tensor::DType type) {
+    const tensor::Shape& shape = problem.params[0].shape;
+    return problem.family == LayoutFamily::blocked ? any_desc(dims(shape), type)
+                                                   : desc(shape, Layout::plain(), type);
+  }
+
   bool has_bias;
-  Desc input, weight, output, bias;
+  Desc input, weight, weight_gradient, output, bias;
 };
 
 Forward::primitive_desc describe_forward(const Problem& problem, const Descs& d, const Engine& engine) {
@@ -42,8 +48,8 @@ BackwardData::primitive_desc describe_data(const Problem& problem, const Descs& 
 
 BackwardWeights::primitive_desc describe_weights(const Problem& problem, const Descs& d,
                                                  const Engine& engine) {
-  const auto description = d.has_bias ? BackwardWeights::desc(d.input, d.weight, d.bias, d.output)
-                                      : BackwardWeights::desc(d.input, d.weight, d.output);
+  const auto description = d.has_bias ? BackwardWeights::desc(d.input, d.weight_gradient, d.bias, d.output)
+                                      : BackwardWeights::desc(d.input, d.weight_gradient, d.output);
   return {description, attributes(), engine.engine, describe_forward(problem, d, engine)};
 }
 
@@ -53,7 +59,7 @@ base::Verdict check_weight(const Problem& problem, const Desc& weight) {
 }
 
 base::Verdict supports(const Problem& problem) {
-  if (auto verdict = check_common(problem, true); !verdict) return verdict;
+  if (auto verdict = check_common(problem, {.relu_epilogue = true, .bf16 = true}); !verdict) return verdict;
   if (problem.pass == Pass::backward) return base::Reason{"inner products have two separate backward passes"};
   const Descs d(problem);
   const Engine engine;
@@ -76,6 +82,7 @@ base::Verdict supports(const Problem& problem) {
 Recipe start_recipe(const Problem& problem, const Desc& weight, const char* implementation) {
   Recipe recipe{plain_traits(problem), implementation, {}};
   recipe.traits.params[0] = layout_of(problem.params[0].shape, weight).value();
+  recipe.traits.param_types = weight_read_as(problem);
   return recipe;
 }
 
@@ -130,7 +137,8 @@ std::unique_ptr<Kernel> make(const Problem& problem) {
 // Measured on 784-1024-1024-10: plain weights cost the forward pass a transposition in GEMM.
 double seconds(const Problem& problem, const machine::Machine& machine) {
   const bool transposes = problem.family != LayoutFamily::blocked && problem.pass == Pass::forward;
-  return roofline_seconds(problem, machine, transposes ? 0.6 : 0.9);
+  const double products = problem.type == tensor::DType::bf16 ? 1.7 : 1;  // a second
+  return roofline_seconds(problem, machine, products * (transposes ? 0.6 : 0.9));
 }
 
 double error_growth(const Problem& problem) {

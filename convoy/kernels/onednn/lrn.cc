@@ -13,7 +13,7 @@ constexpr auto kAcross = dnnl::algorithm::lrn_across_channels;
 
 struct Settings {
   explicit Settings(const Problem& problem)
-      : data(desc(problem.inputs[0], family_layout(problem.inputs[0].rank(), problem.family))),
+      : data(activation_desc(problem, problem.inputs[0])),
         size(problem.attributes.integer("size")),
         alpha(static_cast<float>(problem.attributes.real("alpha"))),
         beta(static_cast<float>(problem.attributes.real("beta"))),
@@ -38,7 +38,7 @@ Backward::primitive_desc describe_backward(const Problem& problem, const Engine&
 }
 
 base::Verdict supports(const Problem& problem) {
-  if (auto verdict = check_common(problem, false); !verdict) return verdict;
+  if (auto verdict = check_common(problem, {}); !verdict) return verdict;
   if (problem.pass != Pass::forward && problem.pass != Pass::backward_data)
     return base::Reason{"LRN has no parameters"};
   if (problem.attributes.integer("size") % 2 == 0)

@@ -53,8 +53,8 @@ Geometry geometry(const Problem& problem) {
 
 struct Descs {
   explicit Descs(const Problem& problem)
-      : input(desc(problem.inputs[0], family_layout(problem.inputs[0].rank(), problem.family))),
-        output(desc(problem.outputs[0], family_layout(problem.inputs[0].rank(), problem.family))) {}
+      : input(activation_desc(problem, problem.inputs[0])),
+        output(activation_desc(problem, problem.outputs[0])) {}
   Desc input, output;
 };
 
@@ -87,7 +87,7 @@ bool overhangs_counted_padding(const Problem& problem, const Geometry& g) {
 }
 
 base::Verdict supports(const Problem& problem) {
-  if (auto verdict = check_common(problem, false); !verdict) return verdict;
+  if (auto verdict = check_common(problem, {.bf16 = true}); !verdict) return verdict;
   if (problem.pass != Pass::forward && problem.pass != Pass::backward_data)
     return base::Reason{"pooling has no parameters"};
   if (problem.inputs[0].rank() > 5)
@@ -151,7 +151,10 @@ double error_growth(const Problem& problem) {
   if (is_max(problem) && problem.pass == Pass::forward) return 0;
   double taps = 1;
   for (const std::int64_t size : geometry(problem).kernel) taps *= static_cast<double>(size);
-  return sum_error_growth(taps) + 1;
+  // Sums of gradients in bf16 are rounded once a window.
+  const bool sums_bf16 = problem.type == tensor::DType::bf16 && problem.pass != Pass::forward;
+  constexpr double kBf16Epsilon = 65536;  // in those of float32
+  return sum_error_growth(taps) * (sums_bf16 ? kBf16Epsilon : 1) + 1;
 }
 
 KernelEntry entry(std::string_view op) {

@@ -41,7 +41,7 @@ class Reorder final : public Converter {
   mutable void* bound_[2] = {nullptr, nullptr};
 };
 
-std::optional<dnnl_data_type_t> data_type(tensor::DType type) {
+std::optional<dnnl_data_type_t> reorder_type(tensor::DType type) {
   switch (type) {
     case tensor::DType::f32:
       return dnnl_f32;
@@ -66,10 +66,10 @@ Desc side(const Conversion& conversion, const Layout& layout, const Layout& othe
 }  // namespace
 
 std::unique_ptr<Converter> make_reorder(const Conversion& conversion) {
-  const auto type = data_type(conversion.type);
-  if (!type || conversion.shape.count() == 0) return nullptr;
+  const auto type = reorder_type(conversion.type), to_type = reorder_type(conversion.to_type());
+  if (!type || !to_type || conversion.shape.count() == 0) return nullptr;
   const Desc from = side(conversion, conversion.from, conversion.to, *type);
-  const Desc to = side(conversion, conversion.to, conversion.from, *type);
+  const Desc to = side(conversion, conversion.to, conversion.from, *to_type);
   if (from.data.ndims != to.data.ndims) return nullptr;
   try {
     return std::make_unique<Reorder>(from, to);

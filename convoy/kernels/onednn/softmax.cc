@@ -13,9 +13,7 @@ int axis_of(const Problem& problem) {
   return layers::sample_axis(problem.attributes.integer("axis"), problem.inputs[0].rank()).value();
 }
 
-Desc data_desc(const Problem& problem) {
-  return desc(problem.inputs[0], family_layout(problem.inputs[0].rank(), problem.family));
-}
+Desc data_desc(const Problem& problem) { return activation_desc(problem, problem.inputs[0]); }
 
 template <class Forward>
 typename Forward::primitive_desc describe_forward(const Problem& problem, const Engine& engine) {
@@ -34,7 +32,7 @@ typename Backward::primitive_desc describe_backward(const Problem& problem, cons
 
 template <class Forward, class Backward>
 base::Verdict supports(const Problem& problem) {
-  if (auto verdict = check_common(problem, false); !verdict) return verdict;
+  if (auto verdict = check_common(problem, {}); !verdict) return verdict;
   if (problem.pass != Pass::forward && problem.pass != Pass::backward_data)
     return base::Reason{"softmax has no parameters"};
   const Engine engine;

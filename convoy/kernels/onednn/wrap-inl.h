@@ -22,11 +22,14 @@ struct Engine {
 };
 
 dnnl::memory::dims dims(const tensor::Shape& shape);  // a scalar has one dimension of size 1
-// float32, in this layout.
-Desc desc(const tensor::Shape& shape, const Layout& layout = Layout::plain());
+// In this layout and type, float32 or bf16.
+Desc desc(const tensor::Shape& shape, const Layout& layout = Layout::plain(),
+          tensor::DType type = tensor::DType::f32);
 // As `desc`, with dimension 0 split into groups: {groups, sizes[0] / groups, …}.
-Desc grouped_desc(const tensor::Shape& shape, std::int64_t groups);
-Desc any_desc(const dnnl::memory::dims& sizes);
+Desc grouped_desc(const tensor::Shape& shape, std::int64_t groups, tensor::DType type = tensor::DType::f32);
+Desc any_desc(const dnnl::memory::dims& sizes, tensor::DType type = tensor::DType::f32);
+// An activation of the problem, in its family of layouts and its type.
+Desc activation_desc(const Problem& problem, const tensor::Shape& shape);
 // The layout that orders `shape` as the descriptor does, canonical; none when a tag cannot say it.
 std::optional<Layout> layout_of(const tensor::Shape& shape, const Desc& desc);
 
@@ -85,6 +88,10 @@ void add_scratchpad(Recipe& recipe, Call& call, const Desc& scratchpad);
 // Traits with a plain layout for each array of the problem and nothing read by backward passes.
 KernelTraits plain_traits(const Problem& problem);
 
+// KernelTraits::param_types of a layer whose first parameter is multiplied by activations, and so is of their
+// type.
+std::vector<tensor::DType> weight_read_as(const Problem& problem);
+
 // Runs `make`, which throws dnnl::error for what the library does not have, and turns that into a reason.
 template <class Make>
 base::Verdict try_to(const Make& make) {
@@ -96,7 +103,13 @@ base::Verdict try_to(const Make& make) {
   }
 }
 
-// The reasons that hold for every primitive: f32 only, an epilogue only on a forward pass that supports it.
-base::Verdict check_common(const Problem& problem, bool relu_epilogue);
+// What a primitive family offers.
+struct Offer {
+  bool relu_epilogue = false;  // on a forward pass
+  bool bf16 = false;           // beside f32, where the processor multiplies it
+};
+
+// The reasons that hold for every primitive.
+base::Verdict check_common(const Problem& problem, const Offer& offer);
 
 }  // namespace convoy::kernels::onednn

@@ -2,6 +2,7 @@
 #include <numeric>
 
 #include "convoy/base/check.h"
+#include "convoy/kernels/bf16.h"
 #include "convoy/kernels/layout_map.h"
 #include "convoy/kernels/onednn/wrap-inl.h"
 
@@ -10,11 +11,16 @@ namespace {
 
 constexpr std::int64_t kAlignment_bytes = 64;
 
+dnnl::memory::data_type data_type(tensor::DType type) {
+  CONVOY_CHECK(type == tensor::DType::f32 || type == tensor::DType::bf16, tensor::name(type));
+  return type == tensor::DType::bf16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
+}
+
 // The descriptor with these sizes and dense, row-major or blocked, strides of the map.
-Desc from_map(const LayoutMap& map) {
+Desc from_map(const LayoutMap& map, tensor::DType type) {
   dnnl_memory_desc_t data{};
   data.ndims = static_cast<int>(map.dims().size());
-  data.data_type = dnnl_f32;
+  data.data_type = static_cast<dnnl_data_type_t>(data_type(type));
   data.format_kind = dnnl_blocked;
   std::copy(map.dims().begin(), map.dims().end(), data.dims);
   std::copy(map.padded_dims().begin(), map.padded_dims().end(), data.padded_dims);
@@ -58,7 +64,8 @@ std::string tag_of(const dnnl_memory_desc_t& data) {
 // one function a dimension.
 bool same_places(const LayoutMap& map, const Desc& desc) {
   const auto& blocking = desc.data.format_desc.blocking;
-  if (static_cast<std::size_t>(map.count()) * sizeof(float) != desc.get_size()) return false;
+  const std::size_t element_bytes = dnnl::memory::data_type_size(desc.data_type());
+  if (static_cast<std::size_t>(map.count()) * element_bytes != desc.get_size()) return false;
   if (static_cast<std::size_t>(blocking.inner_nblks) != map.blocks().size()) return false;
   for (int d = 0; d < desc.data.ndims; ++d) {
     const auto at = static_cast<std::size_t>(d);
@@ -116,19 +123,23 @@ dnnl::memory::dims dims(const tensor::Shape& shape) {
   return shape.rank() == 0 ? dnnl::memory::dims{1} : shape.sizes();
 }
 
-Desc desc(const tensor::Shape& shape, const Layout& layout) {
-  return from_map(LayoutMap(shape.rank() == 0 ? tensor::Shape{1} : shape, layout));
+Desc desc(const tensor::Shape& shape, const Layout& layout, tensor::DType type) {
+  return from_map(LayoutMap(shape.rank() == 0 ? tensor::Shape{1} : shape, layout), type);
 }
 
-Desc grouped_desc(const tensor::Shape& shape, std::int64_t groups) {
+Desc grouped_desc(const tensor::Shape& shape, std::int64_t groups, tensor::DType type) {
   std::vector<std::int64_t> sizes = shape.sizes();
   sizes[0] /= groups;
   sizes.insert(sizes.begin(), groups);
-  return desc(tensor::Shape(std::move(sizes)));
+  return desc(tensor::Shape(std::move(sizes)), Layout::plain(), type);
 }
 
-Desc any_desc(const dnnl::memory::dims& sizes) {
-  return Desc(sizes, dnnl::memory::data_type::f32, dnnl::memory::format_tag::any);
+Desc any_desc(const dnnl::memory::dims& sizes, tensor::DType type) {
+  return Desc(sizes, data_type(type), dnnl::memory::format_tag::any);
+}
+
+Desc activation_desc(const Problem& problem, const tensor::Shape& shape) {
+  return desc(shape, family_layout(shape.rank(), problem.family), problem.type);
 }
 
 std::optional<Layout> layout_of(const tensor::Shape& shape, const Desc& desc) {
@@ -205,14 +216,25 @@ KernelTraits plain_traits(const Problem& problem) {
   return traits;
 }
 
-base::Verdict check_common(const Problem& problem, bool relu_epilogue) {
-  if (problem.type != tensor::DType::f32)
-    return base::Reason{base::str("oneDNN computes in f32, not ", tensor::name(problem.type))};
+std::vector<tensor::DType> weight_read_as(const Problem& problem) {
+  std::vector<tensor::DType> types(problem.params.size(), master_type(problem.type));
+  types[0] = problem.type;
+  return types;
+}
+
+base::Verdict check_common(const Problem& problem, const Offer& offer) {
+  if (problem.type == tensor::DType::bf16 && offer.bf16) {
+    if (base::Verdict verdict = check_bf16_products(); !verdict) return verdict;
+  } else if (problem.type != tensor::DType::f32) {
+    return base::Reason{base::str("oneDNN computes ", problem.kind->op,
+                                  offer.bf16 ? " in f32 and bf16" : " in f32", ", not ",
+                                  tensor::name(problem.type))};
+  }
   if (problem.family == LayoutFamily::batch_blocked && problem.inputs[0].rank() > 2)
     return base::Reason{"oneDNN has no fast kernels for samples in blocks"};
   if (problem.epilogue == Epilogue::none) return {};
   if (problem.pass != Pass::forward) return base::Reason{"a backward pass has no epilogue"};
-  if (!relu_epilogue) return base::Reason{base::str("oneDNN fuses no relu behind ", problem.kind->op)};
+  if (!offer.relu_epilogue) return base::Reason{base::str("oneDNN fuses no relu behind ", problem.kind->op)};
   return {};
 }
 
