@@ -238,6 +238,7 @@ def main():
     seed("graph_text", "wide", "graph n 16777216x8388608\nr = Relu{}(input)\noutput r\n")
     seed("graph_text", "attributes", '{a=1, b=-2.5e3, c="x\\"y\\n", d=[1,-2,3], e=[], f=inf}')
     seed("plan_text", "all", PLAN)
+    seed("plan_text", "bf16", PLAN.replace("onednn/blocked", "onednn/blocked/bf16"))
     seed("plan_text", "reference", re.sub("=onednn/[a-z]*", "=reference/plain", PLAN).replace(
         " fused", " forward=reference/plain").replace("storage conv.weight=Acdb16a", "memory separate"))
     seed("manifest", "all", manifest())

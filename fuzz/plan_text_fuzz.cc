@@ -38,7 +38,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   CONVOY_CHECK(back.ok() && *back == *plan, plan->str());
   const auto layout = convoy::plan::param_layout(model(), *plan, convoy::tensor::DType::f32);
   if (!layout) return 0;
-  const auto program = convoy::plan::lower(model(), *plan, {.batch = 2}, convoy::kernels::catalog());
+  const auto program =
+      convoy::plan::lower(model(), *plan, {.batch = 2, .bf16 = true}, convoy::kernels::catalog());
   if (!program) return 0;
   const convoy::base::Verdict verdict = convoy::plan::verify(*program);
   CONVOY_CHECK(verdict.ok(), verdict.ok() ? "" : verdict.reason().text, "\n", plan->str());

@@ -1,7 +1,8 @@
 // The master property for one rank: whatever the plan, a lowered and executed Program gives the loss and the
 // gradients of the net's definition. Once in float64 to rounding; once through the fast float32 kernels
-// on integers that are exact in every order of summation: equal in every bit but a zero's sign; and once
-// through those that are inexact on integers too, within their rounding.
+// on integers that are exact in every order of summation: equal in every bit but a zero's sign; once
+// through those that are inexact on integers too, within their rounding; and both again where every other
+// kernel keeps bf16.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -178,7 +179,8 @@ tensor::Tensor samples_of(const graph::Graph& graph, const NetInput& input, DTyp
 template <class Taker = GradientTaker>
 NetResult evaluate(const graph::Graph& graph, const plan::Plan& plan, const NetInput& input, DType type,
                    optim::Mode mode) {
-  const auto objective = exec::make_graph_objective(graph, plan, {.type = type}, kernels::catalog());
+  const auto objective =
+      exec::make_graph_objective(graph, plan, {.type = type, .bf16 = plan.uses_bf16()}, kernels::catalog());
   const tensor::ParamLayout layout = plan::param_layout(graph, plan, type).value();
   Source source(layout, input);
   Taker gradients(layout);
@@ -252,6 +254,9 @@ constexpr Tolerance kRounding{1e-12, 1e-14};
 // the kernels' conformance.
 constexpr Tolerance kFloatRounding{1e-12 * 20 * (1 << 29), 1e-14 * 20 * (1 << 29)};
 
+// Of seven layers and their derivatives, each rounding to 8 bits: half a unit is 2^-8.
+constexpr Tolerance kBf16Rounding{14.0 / 256, 14.0 / 256};
+
 // Where the arrays differ by more than the tolerance, as text; empty: nowhere. NaN differs from everything.
 std::string difference(const std::string& what, const std::vector<std::vector<double>>& found,
                        const std::vector<std::vector<double>>& expected, const Tolerance& tolerance) {
@@ -292,9 +297,10 @@ struct Case {
   plan::Plan plan;
   NetInput input;
   DType type = DType::f64;
+  bool bf16 = false;
 
   plan::StepConfig config() const {
-    return {.mode = plan::StepConfig::Mode::gradient, .batch = input.n, .type = type};
+    return {.mode = plan::StepConfig::Mode::gradient, .batch = input.n, .type = type, .bf16 = bf16};
   }
   Program lowered() const { return plan::lower(graph, plan, config(), kernels::catalog()).value(); }
   std::string repeat(const char* test) const {
@@ -319,12 +325,13 @@ kernels::Catalog choices(Through through, base::RandomStream& random) {
   return entries;
 }
 
-Case make_case(std::uint64_t seed, Through through) {
+Case make_case(std::uint64_t seed, Through through, bool bf16 = false) {
   const bool exact = through == Through::exact_kernels, smooth = through == Through::every_kernel;
   base::RandomStream random(seed, base::Purpose::test, exact ? 11 : smooth ? 13 : 10, 0);
   Case c;
   c.seed = seed;
   c.type = through == Through::float64 ? DType::f64 : DType::f32;
+  c.bf16 = bf16;
   c.graph = testing::random_graph({.max_layers = 7, .exact_integers = exact, .smooth = smooth}, random);
   c.input = testing::random_input(c.graph, 1 + static_cast<std::int64_t>(random.below(4)), exact, random);
   c.plan = testing::random_plan(c.graph, c.config(), choices(through, random), random);
@@ -410,6 +417,29 @@ TEST(PlanInvariance, EveryKernelWithinItsRounding) {
     EXPECT_TRUE(entry.exact_on_integers || kernels::family_block() < 16 || entry.name == "winograd:f2r5" ||
                 inexact.contains(std::string(entry.name)) || count < 100)
         << entry.name;
+}
+
+TEST(PlanInvariance, ExactIntegersThroughBf16) {
+  const std::uint64_t count = rounds(200);
+  std::uint64_t run = 0;
+  for (std::uint64_t seed = first_seed(); seed < first_seed() + count; ++seed) {
+    const Case c = make_case(seed, Through::exact_kernels, /*bf16=*/true);
+    if (!c.plan.uses_bf16() || !testing::evaluate_reference(c.graph, c.input, true).fits_bf16) continue;
+    if (!testing::evaluate_reference(c.graph, c.input, false).fits_bf16) continue;
+    ++run;
+    expect_invariant(c, kExact, "PlanInvariance.ExactIntegersThroughBf16");
+    if (HasFailure()) return;
+  }
+  EXPECT_TRUE(run > count / 10 || count < 200) << run;
+}
+
+TEST(PlanInvariance, Bf16WithinItsRounding) {
+  const std::uint64_t count = rounds(100);
+  for (std::uint64_t seed = first_seed(); seed < first_seed() + count; ++seed) {
+    expect_invariant(make_case(seed, Through::every_kernel, /*bf16=*/true), kBf16Rounding,
+                     "PlanInvariance.Bf16WithinItsRounding");
+    if (HasFailure()) return;
+  }
 }
 
 // A layer kind stands in the property's graphs because it stands in the catalog.

@@ -9,6 +9,7 @@
 
 #include "convoy/base/check.h"
 #include "convoy/base/threads.h"
+#include "convoy/kernels/bf16.h"
 #include "convoy/kernels/convert.h"
 #include "convoy/tensor/view.h"
 
@@ -37,9 +38,25 @@ void add_into(const T* from, T* to, std::int64_t count) {
   });
 }
 
+void add_into(const tensor::BFloat16* from, tensor::BFloat16* to, std::int64_t count) {
+  base::parallel_for(count, kGrain, [&](base::IndexRange range) { kernels::add_bf16(from, to, range); });
+}
+
 template <class T>
 void fill(T* to, std::int64_t count, double value) {
   std::fill_n(to, count, static_cast<T>(value));
+}
+void fill(tensor::BFloat16* to, std::int64_t count, double value) {
+  std::fill_n(to, count, tensor::to_bf16(static_cast<float>(value)));
+}
+
+// Calls `body` with a null pointer of the type, which is one that Programs fill and add.
+template <class Body>
+void with_type(DType type, const Body& body) {
+  if (type == DType::f64) return body(static_cast<double*>(nullptr));
+  if (type == DType::bf16) return body(static_cast<tensor::BFloat16*>(nullptr));
+  CONVOY_CHECK(type == DType::f32, "sum of ", tensor::name(type));
+  body(static_cast<float*>(nullptr));
 }
 
 // A compute step's pointers, laid out once; run() only replaces those whose memory changes between runs.
@@ -134,7 +151,7 @@ class Executor::Impl {
       const Slot& to = program_.slots[at(step.to)];
       // Behind a view, a plain array has another shape than the one whose layout is blocked.
       const tensor::Shape& shape = from.layout.is_plain() ? to.shape : from.shape;
-      converters_[index] = kernels::make_converter({shape, from.type, from.layout, to.layout});
+      converters_[index] = kernels::make_converter({shape, from.type, from.layout, to.layout, to.type});
     }
     if (step.kind != StepKind::compute) return;
     const bool forward = program_.kernels[at(step.kernel)].problem.pass == kernels::Pass::forward;
@@ -254,19 +271,17 @@ class Executor::Impl {
   void fill_slot(const Step& step) {
     const Slot& slot = program_.slots[at(step.to)];
     const std::int64_t count = slot.bytes / tensor::size_bytes(slot.type);
-    if (slot.type == DType::f64) return fill(static_cast<double*>(address(step.to)), count, step.value);
-    CONVOY_CHECK(slot.type == DType::f32, "fill of ", tensor::name(slot.type));
-    fill(static_cast<float*>(address(step.to)), count, step.value);
+    with_type(slot.type,
+              [&](auto* typed) { fill(static_cast<decltype(typed)>(address(step.to)), count, step.value); });
   }
 
   void reduce(const Step& step) {
     const Slot& slot = program_.slots[at(step.to)];
     const std::int64_t count = slot.bytes / tensor::size_bytes(slot.type);  // padding is zero in both
-    if (slot.type == DType::f64)
-      return add_into(static_cast<const double*>(address(step.from)), static_cast<double*>(address(step.to)),
-                      count);
-    CONVOY_CHECK(slot.type == DType::f32, "sum of ", tensor::name(slot.type));
-    add_into(static_cast<const float*>(address(step.from)), static_cast<float*>(address(step.to)), count);
+    with_type(slot.type, [&](auto* typed) {
+      using Pointer = decltype(typed);
+      add_into(static_cast<Pointer>(address(step.from)), static_cast<Pointer>(address(step.to)), count);
+    });
   }
 
   // A gradient that is final. One that stands in the Program's own memory leaves it now, while it is in

@@ -104,7 +104,7 @@ class Objective final : public GraphObjective {
   Prepared& prepared(StepMode mode, std::int64_t batch) {
     const auto key = std::pair(mode, batch);
     if (const auto found = programs_.find(key); found != programs_.end()) return found->second;
-    const plan::StepConfig step = {.mode = mode, .batch = batch, .type = config_.type};
+    const plan::StepConfig step = {.mode = mode, .batch = batch, .type = config_.type, .bf16 = config_.bf16};
     auto program = plan::lower(graph_, plan::adapt(graph_, plan_, step, catalog_), step, catalog_);
     if (!program) throw base::UsageError(base::str("this plan cannot run: ", program.reason().text));
     const base::Verdict verdict = plan::verify(*program);

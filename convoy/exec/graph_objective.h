@@ -14,6 +14,7 @@ namespace convoy::exec {
 
 struct GraphObjectiveConfig {
   tensor::DType type = tensor::DType::f32;  // of parameters, activations and gradients
+  bool bf16 = false;                        // plan::StepConfig's
   bool profile = false;                     // clock every step
 };
 

@@ -57,14 +57,14 @@ class Adapter {
   }
 
   kernels::Problem problem(int i, Pass pass, const Choice& choice, bool relu) const {
-    kernels::Problem p = analysis_.problem(i, pass);
-    p.family = choice.family;
+    kernels::Problem p = analysis_.problem(i, pass, choice.family, choice.bf16);
     if (relu && (pass == Pass::forward || (pass == Pass::backward && is_absorbed(fused_relu(i)))))
       p.epilogue = kernels::Epilogue::relu;
     return p;
   }
 
   bool serves(int i, Pass pass, const Choice& choice, bool relu) const {
+    if (choice.bf16 && !analysis_.config().bf16) return false;
     const kernels::Problem p = problem(i, pass, choice, relu);
     const KernelEntry* entry = kernels::find(catalog_, p.kind->op, choice.entry);
     return entry != nullptr && entry->supports(p).ok();
@@ -86,8 +86,7 @@ class Adapter {
   }
 
   double seconds(int i, Pass pass, const Candidate& candidate) const {
-    return candidate.entry->seconds(
-        problem(i, pass, {std::string(candidate.entry->name), candidate.family}, false), machine::Machine());
+    return candidate.entry->seconds(problem(i, pass, candidate.choice(), false), machine::Machine());
   }
 
   std::vector<Candidate> candidates(int i, Pass pass) const {
@@ -104,7 +103,7 @@ class Adapter {
       best = candidate;
       best_seconds = time;
     }
-    return best ? Choice{std::string(best->entry->name), best->family} : layer(i).passes.at(pass);
+    return best ? best->choice() : layer(i).passes.at(pass);
   }
 
   // One entry in one family for all passes, as a kernel needs that saves something in forward.
@@ -117,7 +116,7 @@ class Adapter {
       for (const Pass pass : passes(i)) {
         const std::vector<Candidate> others = candidates(i, pass);
         if (std::find(others.begin(), others.end(), one) == others.end()) break;
-        choices[pass] = {std::string(one.entry->name), one.family};
+        choices[pass] = one.choice();
         time += seconds(i, pass, one);
       }
       if (choices.size() != passes(i).size() || time >= best_seconds) continue;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "convoy/base/check.h"
+
 namespace convoy::plan {
 
 using kernels::Pass;
@@ -22,6 +24,7 @@ bool is_learned(const graph::Signature& signature) {
 
 Analysis::Analysis(const graph::Graph& graph, const StepConfig& config)
     : graph_(graph), config_(config), shapes_(graph.infer(config.batch)) {
+  CONVOY_CHECK(!config.bf16 || config.type == tensor::DType::f32, "bf16 beside ", tensor::name(config.type));
   int segment = 0;
   for (const graph::Signature& signature : shapes_.signatures) {
     first_segment_.push_back(segment);
@@ -88,7 +91,7 @@ std::vector<Pass> Analysis::passes(int index) const {
   return passes;
 }
 
-kernels::Problem Analysis::problem(int index, Pass pass) const {
+kernels::Problem Analysis::problem(int index, Pass pass, kernels::LayoutFamily family, bool bf16) const {
   const graph::Layer& layer = graph_.layers()[static_cast<std::size_t>(index)];
   const graph::Signature& signature = shapes_.signatures[static_cast<std::size_t>(index)];
   kernels::Problem problem;
@@ -96,7 +99,8 @@ kernels::Problem Analysis::problem(int index, Pass pass) const {
   problem.attributes = layer.attributes;
   problem.pass = pass;
   problem.training = config_.mode == Mode::gradient;
-  problem.type = config_.type;
+  problem.type = bf16 ? tensor::DType::bf16 : config_.type;
+  problem.family = family;
   problem.params = signature.params;
   problem.outputs = signature.outputs;
   const bool data_pass = pass == Pass::backward_data || pass == Pass::backward;

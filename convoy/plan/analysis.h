@@ -28,8 +28,10 @@ class Analysis {
 
   // The passes that need a kernel, forward first, in the order in which they run. None for a view.
   std::vector<kernels::Pass> passes(int layer) const;
-  // The problem that a pass of the layer poses.
-  kernels::Problem problem(int layer, kernels::Pass pass) const;
+  // The problem that a pass of the layer poses, as a choice of `family` and `bf16` has it solved.
+  kernels::Problem problem(int layer, kernels::Pass pass,
+                           kernels::LayoutFamily family = kernels::LayoutFamily::plain,
+                           bool bf16 = false) const;
   // The layer whose epilogue could apply this Relu (its only reader), or -1.
   int fusion_producer(int layer) const;
   // Index within the ParamLayout of the layer's first segment.

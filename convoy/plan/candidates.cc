@@ -106,7 +106,9 @@ struct CandidateFinder::Search {
   std::optional<Candidate> smallest = {};  // of those that only the workspace limit refuses
   std::int64_t smallest_bytes = 0;
 
+  // Of an entry that does not serve float32 either, float32's reason is the one.
   void refuse(const std::string& name, const Candidate& candidate, const std::string& reason) {
+    if (candidate.bf16) return;
     const std::string entry = base::str(candidate.entry->name, "/", kernels::name(candidate.family));
     const bool known = std::any_of(refused.begin(), refused.end(),
                                    [&](const PassedOver& passed) { return passed.entry == entry; });
@@ -183,12 +185,17 @@ CandidateFinder::Asked CandidateFinder::asked(int index) const {
 
 std::vector<Candidate> CandidateFinder::admit(Search& search, LayoutFamily family,
                                               std::string_view asked) const {
-  kernels::Problem problem = analysis_.problem(search.layer, search.pass);
-  problem.family = family;
-  std::vector<Candidate> admitted;
+  const std::string_view op = layer(search.layer).kind->op;
+  std::vector<Candidate> considered;
   for (const KernelEntry& entry : catalog_) {
-    if (!serves(entry, problem.kind->op) || (!asked.empty() && !means(asked, entry.name))) continue;
-    const Candidate candidate{&entry, family};
+    if (!serves(entry, op) || (!asked.empty() && !means(asked, entry.name))) continue;
+    if (analysis_.config().bf16) considered.push_back({&entry, family, true});
+    considered.push_back({&entry, family});
+  }
+  std::vector<Candidate> admitted;
+  for (const Candidate& candidate : considered) {
+    const KernelEntry& entry = *candidate.entry;
+    const kernels::Problem problem = analysis_.problem(search.layer, search.pass, family, candidate.bf16);
     std::int64_t workspace_bytes = 0;
     const base::Verdict verdict = judge(request_, entry, problem, workspace_bytes);
     if (verdict) {

@@ -12,10 +12,13 @@
 
 namespace convoy::plan {
 
-// An entry and the family of layouts in which it would serve a pass.
+// An entry and how it would serve a pass: in which family of layouts, and whether on bf16 activations.
 struct Candidate {
   const kernels::KernelEntry* entry = nullptr;
   kernels::LayoutFamily family = kernels::LayoutFamily::plain;
+  bool bf16 = false;
+
+  Choice choice() const { return {std::string(entry->name), family, bf16}; }
   friend bool operator==(const Candidate&, const Candidate&) = default;
 };
 

@@ -22,7 +22,7 @@ using Mode = StepConfig::Mode;
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
-// The places of one array: the same elements in one or more layouts.
+// The places of one array: the same elements in one or more layouts and types.
 using Copies = std::vector<int>;
 
 // Builds one Program. Errors are kept as the first refusal; every method is harmless after it.
@@ -57,9 +57,9 @@ class Lowering {
     mark("forward");
     for (int i = 0; i < layer_count(); ++i)
       if (analysis_.needed(i)) lower_forward(i);
-    program_.output_slot = value_in(graph_.output(), Layout::plain(), "output");
+    program_.output_slot = value_in(graph_.output(), {Layout::plain(), program_.config.type}, "output");
     if (program_.config.mode != Mode::predict && graph_.loss() >= 0)
-      program_.loss_slot = value_in(graph_.loss(), Layout::plain(), "loss");
+      program_.loss_slot = value_in(graph_.loss(), {Layout::plain(), program_.config.type}, "loss");
     if (program_.config.mode == Mode::gradient) lower_gradient();
     mark("end");
     recompute_planned();
@@ -155,8 +155,10 @@ class Lowering {
     const auto found = plan_.layers[at(i)].passes.find(pass);
     if (found == plan_.layers[at(i)].passes.end())
       return refuse(i, base::str("the plan names no kernel for ", kernels::name(pass)));
-    kernels::Problem problem = analysis_.problem(i, pass);
-    problem.family = found->second.family;
+    if (found->second.bf16 && !program_.config.bf16)
+      return refuse(i, base::str(kernels::name(pass), " is planned by ", str(found->second),
+                                 ", but the step is one of ", tensor::name(program_.config.type)));
+    const kernels::Problem problem = analysis_.problem(i, pass, found->second.family, found->second.bf16);
     const kernels::KernelEntry* entry = kernels::find(catalog_, problem.kind->op, found->second.entry);
     if (entry == nullptr)
       return refuse(i, base::str("no kernel '", found->second.entry, "' for ", problem.kind->op));
@@ -182,7 +184,8 @@ class Lowering {
     const KernelCall& first = program_.kernels[at(forward->second)];
     for (const auto& [pass, index] : kernels) {
       const KernelCall& call = program_.kernels[at(index)];
-      const bool alike = call.entry == first.entry && call.problem.family == first.problem.family;
+      const bool alike = call.entry == first.entry && call.problem.family == first.problem.family &&
+                         call.problem.type == first.problem.type;
       if (pass != Pass::forward && !alike && (first.traits.saved_bytes > 0 || call.traits.saved_bytes > 0))
         return refuse(i, base::str(kernels::name(pass), " by ", call.entry, " cannot read what ", first.entry,
                                    " saved in forward: choose one kernel for both"));
@@ -201,9 +204,14 @@ class Lowering {
     return static_cast<int>(program_.slots.size()) - 1;
   }
 
-  int arena_slot(std::string name, const Shape& shape, const Layout& layout) {
-    return add_slot(
-        {.name = std::move(name), .shape = shape, .type = program_.config.type, .layout = layout});
+  // How an array is stored.
+  struct Form {
+    Layout layout;
+    DType type;
+  };
+
+  int arena_slot(std::string name, const Shape& shape, const Form& form) {
+    return add_slot({.name = std::move(name), .shape = shape, .type = form.type, .layout = form.layout});
   }
 
   int raw_slot(std::string name, std::int64_t bytes) {
@@ -228,26 +236,32 @@ class Lowering {
 
   void mark(const char* text) { add_step(StepKind::mark, text); }
 
-  // A slot of `copies` in `layout`; adds the conversion if there is none. The copy is kept for later readers.
+  // A slot of `copies` in `form`; adds the conversion if there is none. The copy is kept for later readers.
   // `shape` is the reader's: behind a view, a plain slot has another one.
-  int in_layout(Copies& copies, const Shape& shape, const Layout& layout, const std::string& reader) {
+  int in_form(Copies& copies, const Shape& shape, const Form& form, const std::string& reader) {
     for (const int slot : copies)
-      if (kernels::same_order(shape, program_.slots[at(slot)].layout, layout)) return slot;
+      if (type_of(slot) == form.type &&
+          kernels::same_order(shape, program_.slots[at(slot)].layout, form.layout))
+        return slot;
     const Slot source = program_.slots[at(copies.front())];
-    const int to = arena_slot(base::str(source.name, "@", layout.tag()), shape, layout);
+    const std::string cast = source.type == form.type ? "" : base::str(":", tensor::name(form.type));
+    const int to = arena_slot(base::str(source.name, "@", form.layout.tag(), cast), shape, form);
     convert(copies.front(), to, reader);
     copies.push_back(to);
     return to;
   }
 
+  DType type_of(int slot) const { return program_.slots[at(slot)].type; }
   const Shape& shape_of(graph::ValueId value) const { return analysis_.shapes().values[at(value)]; }
 
-  int value_in(graph::ValueId value, const Layout& layout, const std::string& reader) {
-    return in_layout(values_[at(value)], shape_of(value), layout, reader);
+  // Labels are of one type whatever their reader computes in.
+  int value_in(graph::ValueId value, const Form& form, const std::string& reader) {
+    const DType type = value == graph_.labels() ? DType::i32 : form.type;
+    return in_form(values_[at(value)], shape_of(value), {form.layout, type}, reader);
   }
 
-  int gradient_in(graph::ValueId value, const Layout& layout, const std::string& reader) {
-    return in_layout(gradients_[at(value)], shape_of(value), layout, reader);
+  int gradient_in(graph::ValueId value, const Form& form, const std::string& reader) {
+    return in_form(gradients_[at(value)], shape_of(value), form, reader);
   }
 
   void convert(int from, int to, const std::string& reader) {
@@ -267,8 +281,8 @@ class Lowering {
     values_[at(graph_.labels())] = {program_.labels_slot};
   }
 
-  // The segment's parameters for one phase, in `layout`, acquired on first use.
-  int parameter(int segment, bool backward, const Layout& layout, const std::string& reader) {
+  // The segment's parameters for one phase, in `form`, acquired on first use.
+  int parameter(int segment, bool backward, const Form& form, const std::string& reader) {
     Copies& copies = segments_[backward ? 1 : 0][at(segment)];
     if (copies.empty()) {
       copies.push_back(segment_slot(Region::parameter, segment));
@@ -277,7 +291,7 @@ class Lowering {
       step.segment = segment;
       step.backward = backward;
     }
-    return in_layout(copies, program_.slots[at(copies.front())].shape, layout, reader);
+    return in_form(copies, program_.slots[at(copies.front())].shape, form, reader);
   }
 
   // --- forward ------------------------------------------------------------------------------------------
@@ -289,7 +303,8 @@ class Lowering {
       return;
     }
     if (node.kind->traits.is_view) {
-      values_[at(node.outputs[0])] = {value_in(node.inputs[0], Layout::plain(), node.name)};
+      const Form form{Layout::plain(), type_of(values_[at(node.inputs[0])].front())};
+      values_[at(node.outputs[0])] = {value_in(node.inputs[0], form, node.name)};
       return;
     }
     const int kernel = prepared_[at(i)].kernels.at(Pass::forward);
@@ -297,11 +312,11 @@ class Lowering {
     const std::string label = base::str(node.name, " forward");
     Operands operands;
     for (std::size_t k = 0; k < node.inputs.size(); ++k)
-      operands.inputs.push_back(value_in(node.inputs[k], call.traits.inputs[k], label));
+      operands.inputs.push_back(value_in(node.inputs[k], {call.traits.inputs[k], call.problem.type}, label));
     operands.params = parameters(i, call, /*backward=*/false, label);
     for (std::size_t k = 0; k < node.outputs.size(); ++k) {
       const int slot = arena_slot(graph_.values()[at(node.outputs[k])].name, call.problem.outputs[k],
-                                  call.traits.outputs[k]);
+                                  {call.traits.outputs[k], call.problem.type});
       operands.outputs.push_back(slot);
       values_[at(node.outputs[k])] = {slot};
     }
@@ -323,8 +338,11 @@ class Lowering {
 
   std::vector<int> parameters(int i, const KernelCall& call, bool backward, const std::string& label) {
     std::vector<int> slots;
-    for (std::size_t k = 0; k < call.problem.params.size(); ++k)
-      slots.push_back(parameter(segment_of(i, k), backward, call.traits.params[k], label));
+    const std::vector<DType>& types = call.traits.param_types;
+    for (std::size_t k = 0; k < call.problem.params.size(); ++k) {
+      const Form form{call.traits.params[k], types.empty() ? program_.config.type : types[k]};
+      slots.push_back(parameter(segment_of(i, k), backward, form, label));
+    }
     return slots;
   }
 
@@ -339,8 +357,8 @@ class Lowering {
 
   void lower_gradient() {
     mark("backward");
-    const int seed =
-        arena_slot("loss.gradient", analysis_.shapes().values[at(graph_.loss())], Layout::plain());
+    const int seed = arena_slot("loss.gradient", shape_of(graph_.loss()),
+                                {Layout::plain(), type_of(values_[at(graph_.loss())].front())});
     Step& fill = add_step(StepKind::fill, "loss gradient");
     fill.to = seed;
     fill.value = 1;
@@ -372,8 +390,9 @@ class Lowering {
   void lower_backward(int i) {
     const graph::Layer& node = layer(i);
     if (node.kind->traits.is_view) {
-      if (analysis_.differentiated(node.inputs[0]))
-        contribute(i, node.inputs[0], gradient_in(node.outputs[0], Layout::plain(), node.name));
+      if (!analysis_.differentiated(node.inputs[0])) return;
+      const Form form{Layout::plain(), type_of(gradients_[at(node.outputs[0])].front())};
+      contribute(i, node.inputs[0], gradient_in(node.outputs[0], form, node.name));
       return;
     }
     if (analysis_.passes_gradient_on(i)) {
@@ -401,7 +420,8 @@ class Lowering {
     const std::string label = base::str(node.name, " ", kernels::name(pass));
     Operands operands;
     for (std::size_t k = 0; k < node.outputs.size(); ++k)
-      operands.output_gradients.push_back(gradient_in(node.outputs[k], call.traits.outputs[k], label));
+      operands.output_gradients.push_back(
+          gradient_in(node.outputs[k], {call.traits.outputs[k], call.problem.type}, label));
     forward_arrays(i, call, label, operands);
     operands.params = pass == Pass::backward_weights ? std::vector<int>(call.problem.params.size(), -1)
                                                      : parameters(i, call, /*backward=*/true, label);
@@ -413,7 +433,7 @@ class Lowering {
       operands.input_gradients.push_back(
           call.problem.wanted[k]
               ? arena_slot(base::str(graph_.values()[at(node.inputs[k])].name, ".gradient"),
-                           call.problem.inputs[k], call.traits.inputs[k])
+                           call.problem.inputs[k], {call.traits.inputs[k], call.problem.type})
               : -1);
     const std::vector<int> contributions = operands.input_gradients;
     compute(i, kernel, label, std::move(operands));
@@ -427,14 +447,16 @@ class Lowering {
   void forward_arrays(int i, const KernelCall& call, const std::string& label, Operands& operands) {
     const graph::Layer& node = layer(i);
     const bool fused = prepared_[at(i)].fused;
+    const DType type = call.problem.type;
     for (std::size_t k = 0; k < node.inputs.size(); ++k)
       operands.inputs.push_back(
           call.traits.reads_inputs[k]
-              ? value_in(fused ? node.outputs[0] : node.inputs[k], call.traits.inputs[k], label)
+              ? value_in(fused ? node.outputs[0] : node.inputs[k], {call.traits.inputs[k], type}, label)
               : -1);
     for (std::size_t k = 0; k < node.outputs.size(); ++k)
-      operands.outputs.push_back(
-          call.traits.reads_outputs[k] ? value_in(node.outputs[k], call.traits.outputs[k], label) : -1);
+      operands.outputs.push_back(call.traits.reads_outputs[k]
+                                     ? value_in(node.outputs[k], {call.traits.outputs[k], type}, label)
+                                     : -1);
   }
 
   void parameter_gradients(int i, const KernelCall& call, Operands& operands,
@@ -454,7 +476,7 @@ class Lowering {
       }
       const int blocked =
           arena_slot(base::str(program_.slots[at(target)].name, "@", call.traits.params[k].tag()),
-                     param.shape, call.traits.params[k]);
+                     param.shape, {call.traits.params[k], program_.config.type});
       operands.param_gradients.push_back(blocked);
       conversions.emplace_back(blocked, target);
     }
@@ -473,7 +495,7 @@ class Lowering {
     if (is_awaited(i, value, to)) std::swap(to, from);
     if (is_awaited(i, value, to) || to == from) {
       const int sum = arena_slot(base::str(graph_.values()[at(value)].name, ".gradient sum"), shape_of(value),
-                                 program_.slots[at(to)].layout);
+                                 {program_.slots[at(to)].layout, type_of(to)});
       add_step(StepKind::fill, label).to = sum;
       reduce(to, sum, value, label);
       to = sum;
@@ -484,7 +506,7 @@ class Lowering {
 
   void reduce(int from, int to, graph::ValueId value, const std::string& label) {
     Copies addend = {from};
-    const int term = in_layout(addend, shape_of(value), program_.slots[at(to)].layout, label);
+    const int term = in_form(addend, shape_of(value), {program_.slots[at(to)].layout, type_of(to)}, label);
     Step& step = add_step(StepKind::reduce_into, label);
     step.from = term;
     step.to = to;

@@ -2,10 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include "convoy/kernels/bf16.h"
 #include "convoy/layers/catalog.h"
 #include "convoy/layers/net.h"
+#include "convoy/plan/adapt.h"
 #include "convoy/plan/resolve.h"
 #include "convoy/plan/verify.h"
+#include "tests/support/bf16_timings.h"
 
 namespace convoy::plan {
 namespace {
@@ -115,6 +118,85 @@ TEST(Lower, ParametersWithoutInfluenceAreAnnouncedToo) {
   EXPECT_TRUE(verify(*program).ok()) << verify(*program).reason().text;
   EXPECT_EQ(count(*program, StepKind::ready), 6);
   EXPECT_EQ(count(*program, StepKind::fill), 1 + 2);
+}
+
+constexpr StepConfig kBf16 = {.mode = StepConfig::Mode::gradient, .batch = 2, .bf16 = true};
+
+// Two branches, a sum, a view and a loss, planned in bf16 wherever there is a kernel for it.
+graph::Graph branched_net() {
+  Net net("residual", {16, 8, 8});
+  net.conv("conv", {.output_channels = 16, .kernel = 3, .pad = 1}).batch_norm().relu();
+  const graph::ValueId trunk = net.value();
+  net.conv("side", {.output_channels = 16, .kernel = 1}).add(trunk).relu().max_pool();
+  net.flatten().gemm("fc", 3).softmax_cross_entropy();
+  return std::move(net).build().value();
+}
+
+Plan bf16_plan(const graph::Graph& graph, const PlanRequest& request = {}) {
+  const testing::Bf16Timings timings;
+  return resolve(graph, request, kBf16, {machine::Machine(), &timings}, kernels::catalog()).value().plan;
+}
+
+TEST(LowerBf16, KeepsActivationsInBf16AndAllElseInFloat32) {
+  using tensor::DType;
+  const graph::Graph graph = branched_net();
+  for (const auto family : {LayoutFamily::plain, LayoutFamily::channels_last, LayoutFamily::blocked}) {
+    const Plan plan = bf16_plan(graph, {.layout = family});
+    EXPECT_TRUE(plan.uses_bf16());
+    EXPECT_EQ(Plan::parse(plan.str()).value(), plan);
+    for (const auto mode : {StepConfig::Mode::loss, StepConfig::Mode::gradient, StepConfig::Mode::predict}) {
+      const auto program = lower(graph, plan, {.mode = mode, .batch = 2, .bf16 = true}, kernels::catalog());
+      ASSERT_TRUE(program.ok()) << program.reason().text;
+      const base::Verdict verdict = verify(*program);
+      EXPECT_TRUE(verdict.ok()) << verdict.reason().text;
+      int narrow = 0;
+      for (const Slot& slot : program->slots) {
+        narrow += slot.type == DType::bf16;
+        const bool is_free = slot.region == Region::arena || slot.region == Region::labels;
+        EXPECT_TRUE(is_free || slot.type == DType::f32) << slot.name;
+      }
+      EXPECT_GT(narrow, 0);
+      EXPECT_EQ(program->slots[static_cast<std::size_t>(program->output_slot)].type, DType::f32);
+    }
+  }
+}
+
+// Each convolution reads a bf16 copy of its filters in either direction and forms their gradient in float32.
+TEST(LowerBf16, RoundsFiltersOnceADirection) {
+  if (!kernels::check_bf16_products()) GTEST_SKIP() << "no convolution is planned in bf16";
+  const graph::Graph graph = branched_net();
+  const auto program = lower(graph, bf16_plan(graph), kBf16, kernels::catalog());
+  ASSERT_TRUE(program.ok()) << program.reason().text;
+  std::map<std::string, int> copies;
+  for (const Step& step : program->steps)
+    if (step.kind == StepKind::convert &&
+        program->slots[static_cast<std::size_t>(step.from)].region == Region::parameter)
+      ++copies[program->slots[static_cast<std::size_t>(step.from)].name];
+  EXPECT_EQ(copies["side.weight"], 2);
+  EXPECT_EQ(copies["conv.weight"], 1);  // nothing wants the gradient of the input
+  EXPECT_EQ(copies["conv.bias"], 0);
+}
+
+TEST(LowerBf16, IsRefusedToAStepInFloat32AndAdaptedToIt) {
+  const graph::Graph graph = branched_net();
+  const Plan plan = bf16_plan(graph);
+  const auto refused = lower(graph, plan, kGradient, kernels::catalog());
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.reason().text.find("/bf16, but the step is one of f32"), std::string::npos)
+      << refused.reason().text;
+  const Plan adapted = adapt(graph, plan, kGradient, kernels::catalog());
+  EXPECT_FALSE(adapted.uses_bf16());
+  EXPECT_TRUE(lower(graph, adapted, kGradient, kernels::catalog()).ok());
+  EXPECT_EQ(adapt(graph, plan, kBf16, kernels::catalog()), plan);
+}
+
+// Where bf16 gains nothing the plan is that of float32.
+TEST(LowerBf16, StaysInFloat32WhereThatIsFaster) {
+  const testing::Bf16Timings timings(/*bf16_is_fast=*/false);
+  const auto resolution =
+      resolve(branched_net(), {}, kBf16, {machine::Machine(), &timings}, kernels::catalog());
+  ASSERT_TRUE(resolution.ok()) << resolution.reason().text;
+  EXPECT_FALSE(resolution->plan.uses_bf16());
 }
 
 TEST(Lower, RefusesTheGradientOfANetWithoutLoss) {

@@ -11,16 +11,19 @@ namespace {
 
 using kernels::Pass;
 constexpr int kMaxThreads = 4096;  // a text that asks for more is damaged, and the threads would be started
+constexpr std::string_view kBf16 = "/bf16";
 constexpr Pass kPasses[] = {Pass::forward, Pass::backward_data, Pass::backward_weights, Pass::backward};
 
-// "onednn/blocked": the family stands behind the last slash.
+// "onednn/blocked", "onednn/blocked/bf16": the family stands behind the last slash but that of the type.
 base::Result<Choice> parse_choice(std::string_view text) {
+  const bool bf16 = text.ends_with(kBf16);
+  if (bf16) text.remove_suffix(kBf16.size());
   const auto slash = text.rfind('/');
   if (slash == std::string_view::npos || slash == 0)
     return base::Reason{base::str("'", text, "' is no kernel and layout such as onednn/blocked")};
   const auto family = kernels::parse_layout_family(text.substr(slash + 1));
   if (!family) return family.reason();
-  return Choice{std::string(text.substr(0, slash)), *family};
+  return Choice{std::string(text.substr(0, slash)), *family, bf16};
 }
 
 base::Result<LayerPlan> parse_layer(const std::string& text) {
@@ -77,7 +80,16 @@ base::Verdict read_line(const std::string& keyword, const std::string& rest, Pla
 
 }  // namespace
 
-std::string str(const Choice& choice) { return base::str(choice.entry, "/", kernels::name(choice.family)); }
+std::string str(const Choice& choice) {
+  return base::str(choice.entry, "/", kernels::name(choice.family), choice.bf16 ? kBf16 : "");
+}
+
+bool Plan::uses_bf16() const {
+  return std::any_of(layers.begin(), layers.end(), [](const LayerPlan& layer) {
+    return std::any_of(layer.passes.begin(), layer.passes.end(),
+                       [](const auto& pass_choice) { return pass_choice.second.bf16; });
+  });
+}
 
 std::string Plan::str() const {
   std::string text;

@@ -14,13 +14,15 @@
 
 namespace convoy::plan {
 
-// One pass's kernel: an entry of the catalog and the layouts it works in.
+// One pass's kernel: an entry of the catalog, the layouts it works in, and whether it works on bf16
+// activations.
 struct Choice {
   std::string entry;
   kernels::LayoutFamily family = kernels::LayoutFamily::plain;
+  bool bf16 = false;
   friend bool operator==(const Choice&, const Choice&) = default;
 };
-std::string str(const Choice& choice);  // "onednn/blocked"
+std::string str(const Choice& choice);  // "onednn/blocked", "onednn/blocked/bf16"
 
 // The choices of one layer. A pass that the layer does not need has none.
 struct LayerPlan {
@@ -43,6 +45,8 @@ struct Plan {
   std::map<std::string, std::string> storage;
   int threads = 1;           // size of the compute team
   bool share_memory = true;  // values whose lifetimes do not overlap may lie in the same place
+
+  bool uses_bf16() const;  // in any pass of any layer
 
   // One line a layer ("conv1 forward=onednn/blocked backward_weights=onednn/blocked", "relu1 fused …", "pool1
   // recomputed …"), one a

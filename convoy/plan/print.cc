@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "convoy/plan/memory.h"
+#include "convoy/plan/plan.h"
 
 namespace convoy::plan {
 namespace {
@@ -18,8 +19,8 @@ class Printer {
       : program_(program), implementations_(implementations) {}
 
   std::string run() {
-    line("program {} {} batch {} {}", program_.graph_name, name(program_.config.mode), program_.config.batch,
-         tensor::name(program_.config.type));
+    line("program {} {} batch {} {}{}", program_.graph_name, name(program_.config.mode),
+         program_.config.batch, tensor::name(program_.config.type), program_.config.bf16 ? " with bf16" : "");
     line("steps");
     for (int i = 0; i < static_cast<int>(program_.steps.size()); ++i) print_step(i);
     line("slots");
@@ -50,7 +51,8 @@ class Printer {
 
   std::string kernel(const Step& step) const {
     const KernelCall& call = program_.kernels[at(step.kernel)];
-    std::string text = fmt::format(" {}/{}", call.entry, kernels::name(call.problem.family));
+    const bool bf16 = call.problem.type == tensor::DType::bf16;
+    std::string text = " " + str(Choice{call.entry, call.problem.family, bf16});
     if (call.problem.epilogue != kernels::Epilogue::none)
       text += fmt::format("+{}", kernels::name(call.problem.epilogue));
     if (call.traits.in_place) text += " in-place";

@@ -17,8 +17,11 @@ namespace convoy::plan {
 struct StepConfig {
   enum class Mode : std::uint8_t { loss, gradient, predict };
   Mode mode = Mode::gradient;
-  std::int64_t batch = 1;  // samples on this rank
-  tensor::DType type = tensor::DType::f32;
+  std::int64_t batch = 1;                   // samples on this rank
+  tensor::DType type = tensor::DType::f32;  // of parameters, their gradients and all that is not said below
+  // Activations and their gradients may be stored in bf16, and bf16 products be summed in float32. Requires
+  // type f32. A plan says where.
+  bool bf16 = false;
 };
 std::string_view name(StepConfig::Mode mode);
 
@@ -51,7 +54,7 @@ struct Slot {
 enum class StepKind : std::uint8_t {
   acquire,      // bind a segment's parameter slot for one phase
   compute,      // run a kernel
-  convert,      // change a slot's layout into another slot
+  convert,      // change a slot's layout or type into another slot
   fill,         // set every element of a slot to a constant
   reduce_into,  // slot += slot
   ready,        // a segment's gradient is final and its parameters are read no more

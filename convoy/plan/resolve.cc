@@ -71,8 +71,9 @@ class FamilyResolver {
     for (int i = 0; i < static_cast<int>(resolution.plan.layers.size()); ++i) {
       const LayerPlan& layer = resolution.plan.layers[static_cast<std::size_t>(i)];
       for (const auto& [pass, choice] : layer.passes) {
-        const kernels::Problem p = problem(i, pass, choice.family);
-        const Candidate candidate{kernels::find(catalog_, p.kind->op, choice.entry), choice.family};
+        const kernels::Problem p = problem(i, pass, choice);
+        const Candidate candidate{kernels::find(catalog_, p.kind->op, choice.entry), choice.family,
+                                  choice.bf16};
         const Chosen chosen{layer.layer, pass, choice, cost(i, pass, candidate)};
         pass_over(i, chosen, resolution.passed_over);
         resolution.chosen.push_back(chosen);
@@ -81,14 +82,26 @@ class FamilyResolver {
   }
 
  private:
-  kernels::Problem problem(int layer, Pass pass, LayoutFamily family) const {
-    kernels::Problem p = analysis_.problem(layer, pass);
-    p.family = family;
-    return p;
+  // Of a choice or a candidate.
+  template <class C>
+  kernels::Problem problem(int layer, Pass pass, const C& choice) const {
+    return analysis_.problem(layer, pass, choice.family, choice.bf16);
   }
 
   KernelCost cost(int layer, Pass pass, const Candidate& candidate) const {
-    return costs_.of(*candidate.entry, problem(layer, pass, candidate.family));
+    return costs_.of(*candidate.entry, problem(layer, pass, candidate));
+  }
+
+  // What a candidate costs where its neighbours keep bf16: a float32 kernel also has its arrays converted.
+  double seconds(int layer, Pass pass, const Candidate& candidate) const {
+    const double own = cost(layer, pass, candidate).seconds;
+    if (!analysis_.config().bf16 || candidate.bf16) return own;
+    const kernels::Problem p = problem(layer, pass, candidate);
+    std::int64_t elements = 0;
+    for (const std::vector<tensor::Shape>* shapes : {&p.inputs, &p.outputs})
+      for (const tensor::Shape& shape : *shapes) elements += shape.count();
+    constexpr double kBytes = 2 + 4;
+    return own + kBytes * static_cast<double>(elements) / costs_.machine.memory_bandwidth;
   }
 
   // The cheapest candidate.
@@ -99,16 +112,16 @@ class FamilyResolver {
     const Candidate* best = nullptr;
     double best_seconds = std::numeric_limits<double>::infinity();
     for (const Candidate& candidate : *candidates) {
-      const double seconds = cost(layer, pass, candidate).seconds;
-      if (best != nullptr && seconds >= best_seconds) continue;
+      const double time = seconds(layer, pass, candidate);
+      if (best != nullptr && time >= best_seconds) continue;
       best = &candidate;
-      best_seconds = seconds;
+      best_seconds = time;
     }
-    return Choice{std::string(best->entry->name), best->family};
+    return best->choice();
   }
 
   kernels::KernelTraits traits(int layer, Pass pass, const Choice& choice) const {
-    const kernels::Problem p = problem(layer, pass, choice.family);
+    const kernels::Problem p = problem(layer, pass, choice);
     return kernels::find(catalog_, p.kind->op, choice.entry)->make(p)->traits();
   }
 
@@ -120,9 +133,20 @@ class FamilyResolver {
       const auto candidates = finder_.find(layer, pass, one.family, ignored);
       if (!candidates || std::find(candidates->begin(), candidates->end(), one) == candidates->end())
         return std::nullopt;
-      passes[pass] = {std::string(one.entry->name), one.family};
+      passes[pass] = one.choice();
     }
     return passes;
+  }
+
+  // Every entry in the layouts and types that the step has.
+  std::vector<Candidate> candidates_for_all() const {
+    std::vector<Candidate> all;
+    for (const LayoutFamily family : {family_, LayoutFamily::plain})
+      for (const KernelEntry& entry : catalog_) {
+        if (analysis_.config().bf16) all.push_back({&entry, family, true});
+        all.push_back({&entry, family});
+      }
+    return all;
   }
 
   // Where forward saves something, every pass must be the same entry's: takes the one with the least total.
@@ -137,17 +161,14 @@ class FamilyResolver {
     if (saved == 0) return;
     std::optional<std::map<Pass, Choice>> best;
     double best_seconds = std::numeric_limits<double>::infinity();
-    for (const LayoutFamily family : {family_, LayoutFamily::plain}) {
-      for (const KernelEntry& entry : catalog_) {
-        const Candidate one{&entry, family};
-        auto passes = by_one(layer, plan, one);
-        if (!passes) continue;
-        double seconds = 0;
-        for (const auto& [pass, choice] : *passes) seconds += cost(layer, pass, one).seconds;
-        if (seconds >= best_seconds) continue;
-        best_seconds = seconds;
-        best = std::move(passes);
-      }
+    for (const Candidate& one : candidates_for_all()) {
+      auto passes = by_one(layer, plan, one);
+      if (!passes) continue;
+      double time = 0;
+      for (const auto& [pass, choice] : *passes) time += seconds(layer, pass, one);
+      if (time >= best_seconds) continue;
+      best_seconds = time;
+      best = std::move(passes);
     }
     if (best) plan.passes = *std::move(best);
   }
@@ -159,7 +180,7 @@ class FamilyResolver {
       const LayerPlan& before = plan.layers[static_cast<std::size_t>(producer)];
       if (before.fused_into_producer) continue;
       const Choice& choice = before.passes.at(Pass::forward);
-      kernels::Problem p = problem(producer, Pass::forward, choice.family);
+      kernels::Problem p = problem(producer, Pass::forward, choice);
       p.epilogue = kernels::Epilogue::relu;
       if (!kernels::find(catalog_, p.kind->op, choice.entry)->supports(p)) continue;
       const bool reads_output = std::any_of(before.passes.begin(), before.passes.end(), [&](const auto& pc) {
@@ -178,12 +199,13 @@ class FamilyResolver {
   bool differentiates_relu(int layer, const LayerPlan& plan) const {
     const auto joint = plan.passes.find(Pass::backward);
     if (joint == plan.passes.end()) return false;
-    kernels::Problem p = problem(layer, Pass::backward, joint->second.family);
+    kernels::Problem p = problem(layer, Pass::backward, joint->second);
     p.epilogue = kernels::Epilogue::relu;
     return kernels::find(catalog_, p.kind->op, joint->second.entry)->supports(p).ok();
   }
 
-  // A parameter that every one of its kernels wants in the same layout is stored in it.
+  // A parameter that every one of its kernels wants in the same layout is stored in it. Kernels that read it
+  // as bf16 get a copy anyhow.
   void choose_storage(Plan& plan) const {
     for (int i = 0; i < static_cast<int>(plan.layers.size()); ++i) {
       const graph::Signature& signature = analysis_.shapes().signatures[static_cast<std::size_t>(i)];
@@ -192,28 +214,34 @@ class FamilyResolver {
       for (const auto& [pass, choice] : layer.passes) {
         const kernels::KernelTraits t = traits(i, pass, choice);
         for (std::size_t k = 0; k < signature.params.size(); ++k)
-          wanted[layer.layer + "." + signature.params[k].name].insert(t.params[k].tag());
+          if (pass == Pass::backward_weights || !reads_as_bf16(t, k))
+            wanted[layer.layer + "." + signature.params[k].name].insert(t.params[k].tag());
       }
       for (const auto& [segment, tags] : wanted)
         if (tags.size() == 1 && *tags.begin() != "plain") plan.storage[segment] = *tags.begin();
     }
   }
 
+  static bool reads_as_bf16(const kernels::KernelTraits& traits, std::size_t param) {
+    return !traits.param_types.empty() && traits.param_types[param] == tensor::DType::bf16;
+  }
+
   // The other entries, each in the family of layouts that suits it best, and those that serve in none.
   void pass_over(int layer, const Chosen& chosen, std::vector<PassedOver>& passed_over) const {
     const AllCandidates all = finder_.find_all(layer, chosen.pass).value();
-    std::map<std::string_view, std::pair<Candidate, KernelCost>> others;
+    std::map<std::pair<std::string_view, bool>, std::pair<Candidate, KernelCost>> others;
     for (const Candidate& candidate : all.candidates) {
-      if (candidate.entry->name == chosen.choice.entry) continue;
+      if (candidate.entry->name == chosen.choice.entry && candidate.bf16 == chosen.choice.bf16) continue;
       const KernelCost other = cost(layer, chosen.pass, candidate);
-      const auto [place, is_new] = others.try_emplace(candidate.entry->name, candidate, other);
+      const auto [place, is_new] =
+          others.try_emplace({candidate.entry->name, candidate.bf16}, candidate, other);
       if (!is_new && other.seconds < place->second.second.seconds) place->second = {candidate, other};
     }
     for (const auto& [name, found] : others) {
       const auto& [candidate, other] = found;
       const bool other_layouts = other.seconds < chosen.cost.seconds;
       passed_over.push_back(
-          {chosen.layer, chosen.pass, plan::str(Choice{std::string(name), candidate.family}),
+          {chosen.layer, chosen.pass, plan::str(candidate.choice()),
            fmt::format("{}; {} takes {}{}", cost_text(other), plan::str(chosen.choice),
                        cost_text(chosen.cost), other_layouts ? ", and the net prefers its layouts" : ""),
            other.seconds, other.measured});
@@ -253,17 +281,27 @@ base::Result<Resolution> resolve(const graph::Graph& graph, const PlanRequest& r
   std::optional<Resolution> best;
   Program kept;
   std::vector<FamilyCost> families;
+  // Where a step may keep bf16, float32 throughout is one more possibility: it needs no conversions.
+  StepConfig without_bf16 = config;
+  without_bf16.bf16 = false;
+  const Analysis wide(graph, without_bf16);
+  std::vector<const Analysis*> precisions = {&analysis};
+  if (config.bf16) precisions.push_back(&wide);
   for (const LayoutFamily family : finder.families()) {
-    Resolution candidate{.family = family};
-    FamilyResolver resolver(analysis, request, costs, catalog, family);
-    if (const auto verdict = resolver.run(candidate.plan); !verdict) return verdict.reason();
-    auto program = lower(graph, candidate.plan, config, catalog);
-    if (!program) return program.reason();
-    candidate.predicted_seconds = estimate(*program, costs, catalog).seconds;
-    families.push_back({family, candidate.predicted_seconds});
-    if (best && candidate.predicted_seconds >= best->predicted_seconds) continue;
-    best = std::move(candidate);
-    kept = std::move(program).value();
+    double family_seconds = std::numeric_limits<double>::infinity();
+    for (const Analysis* precision : precisions) {
+      Resolution candidate{.family = family};
+      FamilyResolver resolver(*precision, request, costs, catalog, family);
+      if (const auto verdict = resolver.run(candidate.plan); !verdict) return verdict.reason();
+      auto program = lower(graph, candidate.plan, config, catalog);
+      if (!program) return program.reason();
+      candidate.predicted_seconds = estimate(*program, costs, catalog).seconds;
+      family_seconds = std::min(family_seconds, candidate.predicted_seconds);
+      if (best && candidate.predicted_seconds >= best->predicted_seconds) continue;
+      best = std::move(candidate);
+      kept = std::move(program).value();
+    }
+    families.push_back({family, family_seconds});
   }
   best->families = std::move(families);
   FamilyResolver(analysis, request, costs, catalog, best->family).explain(*best);

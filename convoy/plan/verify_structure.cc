@@ -141,6 +141,7 @@ class OperandCheck {
       check_forward();
     else
       check_backward();
+    if (verdict_) check_all_types();
     if (forward ? problem.training : true)
       check_raw("saved array", operands_.saved, call_.traits.saved_bytes);
     check_raw("workspace", operands_.workspace, call_.traits.workspace_bytes);
@@ -195,6 +196,35 @@ class OperandCheck {
     return shapes;
   }
 
+  void check_all_types() {
+    const tensor::DType master = kernels::master_type(problem().type);
+    for (const auto& [role, slots] :
+         {std::pair("input", &operands_.inputs), std::pair("output", &operands_.outputs),
+          std::pair("output gradient", &operands_.output_gradients),
+          std::pair("input gradient", &operands_.input_gradients)})
+      check_types(role, *slots, std::vector(slots->size(), problem().type));
+    std::vector<tensor::DType> read = call_.traits.param_types;
+    if (read.empty()) read.assign(problem().params.size(), master);
+    check_types("parameter", operands_.params, read);
+    for (const auto& [role, slots] : {std::pair("parameter gradient", &operands_.param_gradients),
+                                      std::pair("next state", &operands_.next_state)})
+      check_types(role, *slots, std::vector(slots->size(), master));
+  }
+
+  void check_types(const char* role, const std::vector<int>& slots, const std::vector<tensor::DType>& types) {
+    if (slots.size() > types.size())
+      return fail(
+          base::str("its kernel states the types of ", types.size(), " of ", slots.size(), " ", role, "s"));
+    for (std::size_t k = 0; k < slots.size(); ++k) {
+      if (slots[k] < 0) continue;
+      const Slot& slot = program_.slots[at(slots[k])];
+      const tensor::DType type = slot.region == Region::labels ? tensor::DType::i32 : types[k];
+      if (slot.type != type)
+        return fail(base::str(role, " ", k, " is ", describe_slot(program_, slots[k]), " of ",
+                              tensor::name(slot.type), "; ", tensor::name(type), " is wanted"));
+    }
+  }
+
   // One slot a shape, or none at all where nothing is required.
   void check_list(const char* role, const std::vector<int>& slots, const std::vector<Shape>& shapes,
                   const std::vector<Layout>& layouts, const std::vector<bool>& required) {
@@ -222,9 +252,6 @@ class OperandCheck {
     const std::string where = role + " is " + describe_slot(program_, index);
     if (const std::string problem = layout_problem(layout, shape); !problem.empty())
       return fail(where + ": " + problem);
-    if (slot.type != (slot.region == Region::labels ? tensor::DType::i32 : problem().type))
-      return fail(base::str(where, " of ", tensor::name(slot.type), "; ", tensor::name(problem().type),
-                            " is wanted"));
     if (slot.shape.count() != shape.count())
       return fail(base::str(where, " of shape ", slot.shape.str(), "; ", shape.str(), " is wanted"));
     if (!holds(slot, layout, shape))
@@ -258,7 +285,10 @@ std::string pair_problem(const Program& program, const Step& step) {
   const Slot& from = program.slots[at(step.from)];
   const Slot& to = program.slots[at(step.to)];
   const bool add = step.kind == StepKind::reduce_into;
-  if (from.type != to.type || from.shape.count() != to.shape.count())
+  const bool rounds = !add && (from.type == tensor::DType::bf16
+                                   ? to.type == tensor::DType::f32
+                                   : from.type == tensor::DType::f32 && to.type == tensor::DType::bf16);
+  if ((from.type != to.type && !rounds) || from.shape.count() != to.shape.count())
     return base::str(describe_slot(program, step.from), " (", from.shape.str(), " ", tensor::name(from.type),
                      ") and ", describe_slot(program, step.to), " (", to.shape.str(), " ",
                      tensor::name(to.type), ") hold different arrays");

@@ -224,6 +224,10 @@ TEST(VerifyOperands, AnotherType) {
   expect_refused(
       separate(), [](Program& p) { kernel_of(p, "relu forward").problem.type = tensor::DType::f16; },
       "of f32; f16 is wanted");
+  expect_refused(
+      separate(),
+      [](Program& p) { kernel_of(p, "fc1 forward").traits.param_types.assign(2, tensor::DType::bf16); },
+      "of f32; bf16 is wanted");
 }
 TEST(VerifyOperands, AnotherLayout) {
   expect_refused(
@@ -296,6 +300,9 @@ TEST(VerifyOperands, ConvertAndReduce) {
     EXPECT_FALSE(verify(moving(kind, other_count)).ok());
     EXPECT_FALSE(verify(moving(kind, other_type)).ok());
   }
+  const auto narrow = [](Program& p) { slot_of(p, "y").type = tensor::DType::bf16; };
+  EXPECT_TRUE(verify(moving(StepKind::convert, narrow)).ok());
+  EXPECT_FALSE(verify(moving(StepKind::reduce_into, narrow)).ok());
   const base::Verdict verdict = verify(moving(StepKind::reduce_into, transposed));
   ASSERT_FALSE(verdict.ok());
   EXPECT_NE(verdict.reason().text.find("in layout ba is added to one in plain"), std::string::npos);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -27,7 +28,12 @@ template <class T>
 void fill(Buffer& buffer) {
   base::RandomStream random(1, base::Purpose::test, 7, 0);
   std::vector<T> period(kPeriod);
-  for (T& value : period) value = static_cast<T>(random.uniform(-1, 1));
+  for (T& value : period) {
+    if constexpr (std::is_same_v<T, tensor::BFloat16>)
+      value = tensor::to_bf16(static_cast<float>(random.uniform(-1, 1)));
+    else
+      value = static_cast<T>(random.uniform(-1, 1));
+  }
   auto* out = reinterpret_cast<T*>(buffer.data());
   const std::int64_t count = buffer.bytes() / static_cast<std::int64_t>(sizeof(T));
   // By the team, so that each thread's part lies near it.
@@ -45,29 +51,32 @@ bool is_label(const Problem& problem, std::size_t input) {
 // The arrays of one problem in the layouts of one kernel.
 class Arrays {
  public:
-  Arrays(const Problem& problem, const kernels::KernelTraits& traits) : problem_(problem) {
+  Arrays(const Problem& problem, const kernels::KernelTraits& traits) {
     const bool forward = problem.pass == Pass::forward;
     const bool data = !forward && problem.pass != Pass::backward_weights;
     const bool weights = !forward && problem.pass != Pass::backward_data;
+    const DType master = kernels::master_type(problem.type);
     for (std::size_t i = 0; i < problem.inputs.size(); ++i) {
-      const auto bytes = traits.inputs[i].storage_bytes(problem.inputs[i], problem.type);
+      const Place place{traits.inputs[i], problem.inputs[i], problem.type};
       const bool label = is_label(problem, i);
       const bool read = forward || traits.reads_inputs[i];
-      inputs_.push_back(!read ? nullptr : label ? zeros(problem.inputs[i].count() * 4) : values(bytes));
-      input_gradients_.push_back(data && !label && problem.wanted[i] ? values(bytes) : nullptr);
+      inputs_.push_back(!read ? nullptr : label ? zeros(problem.inputs[i].count() * 4) : values(place));
+      input_gradients_.push_back(data && !label && problem.wanted[i] ? values(place) : nullptr);
     }
     for (std::size_t i = 0; i < problem.params.size(); ++i) {
       const graph::ParamSpec& param = problem.params[i];
-      const auto bytes = traits.params[i].storage_bytes(param.shape, problem.type);
+      const Place place{traits.params[i], param.shape, master};
+      const Place read{traits.params[i], param.shape,
+                       traits.param_types.empty() ? master : traits.param_types[i]};
       const bool state = param.kind == tensor::SegmentKind::state;
-      params_.push_back(problem.pass == Pass::backward_weights ? nullptr : values(bytes));
-      next_state_.push_back(forward && problem.training && state ? values(bytes) : nullptr);
-      param_gradients_.push_back(weights && !state ? values(bytes) : nullptr);
+      params_.push_back(problem.pass == Pass::backward_weights ? nullptr : values(read));
+      next_state_.push_back(forward && problem.training && state ? values(place) : nullptr);
+      param_gradients_.push_back(weights && !state ? values(place) : nullptr);
     }
     for (std::size_t i = 0; i < problem.outputs.size(); ++i) {
-      const auto bytes = traits.outputs[i].storage_bytes(problem.outputs[i], problem.type);
-      outputs_.push_back(forward || traits.reads_outputs[i] ? values(bytes) : nullptr);
-      output_gradients_.push_back(forward ? nullptr : values(bytes));
+      const Place place{traits.outputs[i], problem.outputs[i], problem.type};
+      outputs_.push_back(forward || traits.reads_outputs[i] ? values(place) : nullptr);
+      output_gradients_.push_back(forward ? nullptr : values(place));
     }
     if (traits.workspace_bytes > 0) workspace_ = zeros(traits.workspace_bytes);
     if (traits.derived_bytes > 0) derived_ = zeros(traits.derived_bytes);
@@ -92,9 +101,20 @@ class Arrays {
   }
 
  private:
-  void* values(std::int64_t bytes) {
-    Buffer& buffer = buffers_.emplace_back(bytes);
-    problem_.type == DType::f64 ? fill<double>(buffer) : fill<float>(buffer);
+  struct Place {
+    const kernels::Layout& layout;
+    const tensor::Shape& shape;
+    DType type;
+  };
+
+  void* values(const Place& place) {
+    Buffer& buffer = buffers_.emplace_back(place.layout.storage_bytes(place.shape, place.type));
+    if (place.type == DType::f64)
+      fill<double>(buffer);
+    else if (place.type == DType::bf16)
+      fill<tensor::BFloat16>(buffer);
+    else
+      fill<float>(buffer);
     return buffer.data();
   }
   void* zeros(std::int64_t bytes) {
@@ -103,7 +123,6 @@ class Arrays {
     return buffer.data();
   }
 
-  const Problem& problem_;
   std::vector<Buffer> buffers_;
   std::vector<const void*> inputs_, params_, output_gradients_;
   std::vector<void*> outputs_, next_state_, input_gradients_, param_gradients_;

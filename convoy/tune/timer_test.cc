@@ -126,11 +126,14 @@ TEST(KernelTimer, RunsWhateverTheCatalogHas) {
           Problem problem = make_problem(*kind, sample, pass);
           if (pass == Pass::backward_weights && problem.params.empty()) continue;
           problem.family = family;
-          if (!entry.supports(problem)) continue;
-          const KernelTime time = make_kernel_timer(entry, problem, *clock)
-                                      ->measure({.budget_seconds = 0, .least_repetitions = 1});
-          EXPECT_GT(time.least_seconds, 0) << entry.name << " " << problem.str();
-          ++timed;
+          for (const tensor::DType type : {tensor::DType::f32, tensor::DType::bf16}) {
+            problem.type = type;
+            if (!entry.supports(problem)) continue;
+            const KernelTime time = make_kernel_timer(entry, problem, *clock)
+                                        ->measure({.budget_seconds = 0, .least_repetitions = 1});
+            EXPECT_GT(time.least_seconds, 0) << entry.name << " " << problem.str();
+            ++timed;
+          }
         }
   }
   EXPECT_GT(timed, 100);

@@ -21,9 +21,7 @@ using State = TuneRow::State;
 constexpr double kNever = std::numeric_limits<double>::infinity();
 constexpr double kGiveUp = 2;  // times the best: a first call as slow as that has lost
 
-std::string entry_text(const Candidate& candidate) {
-  return base::str(candidate.entry->name, "/", kernels::name(candidate.family));
-}
+std::string entry_text(const Candidate& candidate) { return plan::str(candidate.choice()); }
 
 // One candidate of one target on its way through the tuner.
 struct Contender {
@@ -58,6 +56,7 @@ class Tuner {
     for (const Candidate& candidate : target.candidates) {
       Contender c{.candidate = candidate, .problem = target.problem};
       c.problem.family = candidate.family;
+      if (candidate.bf16) c.problem.type = tensor::DType::bf16;
       c.row = {.layer = target.layer, .pass = target.problem.pass, .entry = entry_text(candidate)};
       c.row.predicted_seconds = candidate.entry->seconds(c.problem, tuning_.machine);
       list.push_back(std::move(c));

@@ -34,7 +34,8 @@ NetInput random_input(const graph::Graph& graph, std::int64_t n, bool exact_inte
                       base::RandomStream& random);
 
 // For every pass of every layer a random supported entry and family, one for all passes where forward saves
-// something; random fusion, storage of parameters and sharing of memory. Entries are those of `catalog`.
+// something, on bf16 or not where the step may; random fusion, storage of parameters and sharing of memory.
+// Entries are those of `catalog`.
 plan::Plan random_plan(const graph::Graph& graph, const plan::StepConfig& config,
                        const kernels::Catalog& catalog, base::RandomStream& random);
 

@@ -40,9 +40,7 @@ class PlanMaker {
   bool coin() { return random_.below(2) == 0; }
 
   kernels::Problem problem(int layer, Pass pass, const Choice& choice) const {
-    kernels::Problem problem = analysis_.problem(layer, pass);
-    problem.family = choice.family;
-    return problem;
+    return analysis_.problem(layer, pass, choice.family, choice.bf16);
   }
 
   kernels::KernelTraits traits(int layer, Pass pass, const Choice& choice) const {
@@ -55,8 +53,11 @@ class PlanMaker {
     for (const kernels::KernelEntry& entry : catalog_) {
       if (entry.op != "*" && entry.op != graph_.layers()[at(layer)].kind->op) continue;
       for (const LayoutFamily family : kernels::kLayoutFamilies) {
-        const Choice choice{std::string(entry.name), family};
-        if (entry.supports(problem(layer, pass, choice)).ok()) found.push_back(choice);
+        for (const bool bf16 : {false, true}) {
+          const Choice choice{std::string(entry.name), family, bf16};
+          if (bf16 && !analysis_.config().bf16) continue;
+          if (entry.supports(problem(layer, pass, choice)).ok()) found.push_back(choice);
+        }
       }
     }
     return found;

@@ -26,6 +26,8 @@ class Evaluation {
     for (std::size_t v = 0; v < values_.size(); ++v)
       values_[v].assign(static_cast<std::size_t>(shapes_.values[v].count()), 0.0);
     values_[0] = input.samples;
+    for (const auto& array : input.segments) note(array);
+    note(values_[0]);
     gradients_.resize(values_.size());
     int segment = 0;
     for (const graph::Signature& signature : shapes_.signatures) {
@@ -48,6 +50,11 @@ class Evaluation {
   }
 
  private:
+  void note(const std::vector<double>& array) {
+    for (const double value : array)
+      if (tensor::to_f32(tensor::to_bf16(static_cast<float>(value))) != value) result_.fits_bf16 = false;
+  }
+
   int layer_count() const { return static_cast<int>(graph_.layers().size()); }
 
   View writable(std::vector<double>& array, const Shape& shape) const {
@@ -106,6 +113,7 @@ class Evaluation {
                          .output_gradients = {},
                          .input_gradients = {},
                          .param_gradients = {}});
+    for (const int v : layer.outputs) note(values_[at(v)]);
   }
 
   void backward(int i) {
@@ -143,6 +151,8 @@ class Evaluation {
       std::vector<double>& sum = gradients_[at(layer.inputs[k])];
       sum.resize(contributions[k].size(), 0.0);
       for (std::size_t e = 0; e < contributions[k].size(); ++e) sum[e] += contributions[k][e];
+      note(contributions[k]);
+      note(sum);
     }
   }
 

@@ -25,6 +25,7 @@ struct NetResult {
   std::vector<double> output;
   std::vector<std::vector<double>> gradients;   // by segment; zeros where none arrives; state: empty
   std::vector<std::vector<double>> next_state;  // by segment; parameters: empty
+  bool fits_bf16 = true;  // every value and every partial sum of a value's gradient is a bf16 number
 };
 
 // Loss, output and, when training, all gradients and next states, by LayerKind::forward and backward alone.
