@@ -90,6 +90,17 @@ struct Mistake {
   const char* part;
 };
 
+// Also on a processor that has what is missing: it is hidden.
+TEST_F(BadInput, Bf16OnAProcessorWithoutIt) {
+  testing::ChildSetup setup = testing::convoy_setup(
+      directory_.path(), words("train --precision bf16 --train-size 64 --test-size 10"));
+  setup.environment["ONEDNN_MAX_CPU_ISA"] = "AVX512_CORE";
+  const std::string line = testing::refusal(ChildProcess(std::move(setup)).wait(), 2);
+  EXPECT_PRED2(contains, line, "--precision: bf16 needs a processor with avx512_bf16");
+  EXPECT_PRED2(contains, line, "--precision float32");
+  EXPECT_TRUE(fs::is_empty(directory_.path()) || testing::leftovers(directory_.path()).empty());
+}
+
 TEST_F(BadInput, UnknownNamesAndImpossibleValues) {
   const Mistake mistakes[] = {
       {"", "no command"},
@@ -103,6 +114,7 @@ TEST_F(BadInput, UnknownNamesAndImpossibleValues) {
       {"train --layout diagonal", "blocked"},
       {"train --optimizer sdg", "did you mean 'sgd'?"},
       {"train --strategy hogwash", "--strategy"},
+      {"train --precision half", "one of float32, bf16"},
       {"train --schedule sometimes", "cosine"},
       {"train --augment fold=3", "flip"},
       {"train --epochs 0", "at least 1"},

@@ -154,7 +154,9 @@ class Bench final : public StepBench {
   };
 
   std::unique_ptr<exec::GraphObjective> make_objective(bool profile) const {
-    return exec::make_graph_objective(graph_, resolution_.plan, {.profile = profile}, kernels::catalog());
+    return exec::make_graph_objective(graph_, resolution_.plan,
+                                      {.bf16 = run::uses_bf16(config_.run), .profile = profile},
+                                      kernels::catalog());
   }
 
   KindSeconds clocked() {

@@ -9,6 +9,7 @@
 #include "convoy/base/error.h"
 #include "convoy/base/threads.h"
 #include "convoy/data/dataset.h"
+#include "convoy/kernels/bf16.h"
 #include "convoy/models/catalog.h"
 #include "convoy/run/feed.h"
 #include "convoy/run/nearest.h"
@@ -59,6 +60,14 @@ plan::PlanRequest plan_request(const RunConfig& config) {
   if (const auto rule = optim::make_update_rule(config.optimizer, update_config(config)))
     request.optimizer_slots = (*rule)->slot_count();
   return request;
+}
+
+bool uses_bf16(const RunConfig& config) {
+  if (config.precision != "bf16") return false;
+  if (const base::Verdict verdict = kernels::check_bf16_products(); !verdict)
+    throw base::UsageError(
+        base::str("--precision: ", verdict.reason().text, "; train with --precision float32"));
+  return true;
 }
 
 optim::UpdateConfig update_config(const RunConfig& config) {

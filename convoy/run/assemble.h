@@ -20,6 +20,10 @@ int resolve_threads(const RunConfig& config);
 // What the config asks of the plan. Throws UsageError for a layout or kernel list that cannot be read.
 plan::PlanRequest plan_request(const RunConfig& config);
 
+// Whether the config's steps may keep activations in bf16. Throws UsageError where it asks for what this
+// processor lacks.
+bool uses_bf16(const RunConfig& config);
+
 // The hyper-parameters of all update rules.
 optim::UpdateConfig update_config(const RunConfig& config);
 

@@ -49,6 +49,7 @@ struct RunConfig {
   double beta1 = 0.9;
   double beta2 = 0.999;
   std::string strategy = "sync";
+  std::string precision = "float32";  // or "bf16": plan::StepConfig's
 
   // execution: what changes speed and memory
   int threads = 0;  // 0: all processors available

@@ -78,6 +78,7 @@ TEST(Settings, ReachTheirOwnMember) {
                                                            {"error_limit", "2.5"},
                                                            {"tune", "off"},
                                                            {"recompute", "sqrt"},
+                                                           {"precision", "bf16"},
                                                            {"batch", "7"},
                                                            {"learning_rate", "0.125"}};
   for (const Setting& setting : settings()) {
@@ -184,6 +185,7 @@ TEST(Flags, BadValuesAreRefused) {
       {"workspace_limit", {"-1", "16MB", "M", "1.5M", "", "16m", "2000000G", "9223372036854775807"}},
       {"error_limit", {"0.5", "-1", "nan", ""}},
       {"tune", {"", "on", "true"}},
+      {"precision", {"", "half", "fp16", "BF16"}},
       {"layout", {"nchw", ""}},
       {"strategy", {"async", ""}},
       {"threads", {"-1", "4097"}},

@@ -15,6 +15,7 @@
 #include "convoy/data/versions.h"
 #include "convoy/io/file.h"
 #include "convoy/io/versions.h"
+#include "convoy/kernels/bf16.h"
 #include "convoy/kernels/versions.h"
 #include "convoy/onnx/codec.h"
 #include "convoy/tune/processor.h"
@@ -46,6 +47,12 @@ Finding examine_simd() {
     finding.advice = "kernels run many times slower without AVX2: use a CPU that has it";
   }
   return finding;
+}
+
+Finding examine_bf16() {
+  if (kernels::check_bf16_products())
+    return {State::good, "bf16", "avx512_bf16: --precision bf16 can be used", ""};
+  return {State::good, "bf16", "no avx512_bf16: training in float32 alone", ""};
 }
 
 Finding examine_threads() {
@@ -172,6 +179,7 @@ std::vector<Finding> examine_machine() {
   std::vector<Finding> findings;
   findings.push_back({State::good, "CPU", tune::cpu_name(), ""});
   findings.push_back(examine_simd());
+  findings.push_back(examine_bf16());
   findings.push_back(examine_threads());
   findings.push_back(examine_memory());
   findings.push_back(examine_huge_pages());

@@ -43,9 +43,9 @@ TEST(Doctor, SaysSomethingAboutEveryTopicOnce) {
     EXPECT_FALSE(finding.detail.empty()) << finding.topic;
     EXPECT_TRUE(finding.state == Finding::State::good || !finding.advice.empty()) << finding.topic;
   }
-  for (const char* topic :
-       {"CPU", "SIMD", "threads", "memory", "huge pages", "oneDNN", "Highway", "zlib", "liblzma", "libpng",
-        "TurboJPEG", "libcurl", "OpenSSL", "OpenMP", "MPI", "CUDA", "data directory", "cache directory"})
+  for (const char* topic : {"CPU", "SIMD", "bf16", "threads", "memory", "huge pages", "oneDNN", "Highway",
+                            "zlib", "liblzma", "libpng", "TurboJPEG", "libcurl", "OpenSSL", "OpenMP", "MPI",
+                            "CUDA", "data directory", "cache directory"})
     EXPECT_TRUE(topics.contains(topic)) << topic;
   EXPECT_EQ(find("MPI").state, Finding::State::absent);
 }

@@ -11,6 +11,7 @@
 #include "convoy/data/pictures.h"
 #include "convoy/exec/graph_objective.h"
 #include "convoy/io/file.h"
+#include "convoy/kernels/bf16.h"
 #include "convoy/layers/catalog.h"
 #include "convoy/onnx/import.h"
 #include "convoy/run/assemble.h"
@@ -49,7 +50,9 @@ class StoredModel final : public Model {
  public:
   StoredModel(train::Manifest manifest, CheckpointTexts texts)
       : manifest_(std::move(manifest)), texts_(std::move(texts)) {
-    objective_ = exec::make_graph_objective(texts_.graph, texts_.plan, {}, kernels::catalog());
+    // As it was trained, where this processor can; adapt() finds kernels in float32 elsewhere.
+    const bool bf16 = texts_.plan.uses_bf16() && kernels::check_bf16_products().ok();
+    objective_ = exec::make_graph_objective(texts_.graph, texts_.plan, {.bf16 = bf16}, kernels::catalog());
     store_ = train::make_local_store({.layout = objective_->layout(), .codec = make_segment_codec()});
   }
   train::ParamStore& store() { return *store_; }

@@ -31,7 +31,7 @@ plan::Resolution resolve_for(const graph::Graph& graph, const RunConfig& config,
 }  // namespace
 
 plan::StepConfig training_step(const RunConfig& config) {
-  return {.mode = plan::StepConfig::Mode::gradient, .batch = config.batch};
+  return {.mode = plan::StepConfig::Mode::gradient, .batch = config.batch, .bf16 = uses_bf16(config)};
 }
 
 RecomputationReport describe_recomputation(const plan::Resolution& resolution, const RunConfig& config) {

@@ -40,7 +40,7 @@ struct RecomputationReport {
 };
 RecomputationReport describe_recomputation(const plan::Resolution& resolution, const RunConfig& config);
 
-// A training step of the config's batch.
+// A training step of the config's batch and precision. Throws as uses_bf16().
 plan::StepConfig training_step(const RunConfig& config);
 
 // Resolves the config's request for a training step of its batch, with the compute team that the config

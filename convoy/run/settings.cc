@@ -163,6 +163,12 @@ base::Verdict check_optimizer(std::string_view text) {
 }
 base::Verdict check_strategy(std::string_view text) { return check_name(train::strategy_catalog(), text); }
 
+base::Verdict check_precision(std::string_view text) {
+  for (const std::string_view known : {"float32", "bf16"})
+    if (text == known) return {};
+  return refusal("one of float32, bf16", text);
+}
+
 base::Verdict check_layout(std::string_view text) {
   if (text == "auto") return {};
   const auto family = kernels::parse_layout_family(text);
@@ -269,6 +275,7 @@ constexpr Setting kSettings[] = {
     real<&C::beta1, Range::fraction>("train", "beta1", "of adam: what the mean keeps in each step"),
     real<&C::beta2, Range::fraction>("train", "beta2", "of adam: what the mean square keeps in each step"),
     text<&C::strategy, check_strategy>("train", "strategy", "how training is organised: sync"),
+    text<&C::precision, check_precision>("train", "precision", "of activations and products: float32, or bf16 with float32 parameters, sums and updates"),
 
     integer<&C::threads, 0, 4096>("execution", "threads", "compute threads; 0: all processors available"),
     integer<&C::loader_workers, 0, 256>("execution", "loader_workers", "threads that prepare batches; 0: the training thread does"),

@@ -150,7 +150,7 @@ class Session final : public train::Checkpointer {
     rule_ = require(optim::make_update_rule(config_.optimizer, update_config(config_)), "--optimizer");
     strategy_ = make_strategy(config_.strategy);
     resolve_plan();
-    objective_ = exec::make_graph_objective(graph_, plan_, {}, kernels::catalog());
+    objective_ = exec::make_graph_objective(graph_, plan_, {.bf16 = uses_bf16(config_)}, kernels::catalog());
     store_ = train::make_local_store({.layout = objective_->layout(),
                                       .slot_count = rule_->slot_count(),
                                       .initial_slot_value = rule_->initial_slot_value(),
@@ -164,7 +164,7 @@ class Session final : public train::Checkpointer {
   }
 
   void resolve_plan() {
-    if (resume_from_ && !config_.replan) {
+    if (resume_from_ && !config_.replan && keeps_precision()) {
       plan_ = from_texts(train::read_manifest(*resume_from_), *resume_from_).plan;
       base::set_thread_count(plan_.threads);
       prelude_.algorithms = describe_algorithms(graph_, plan_);
@@ -182,6 +182,12 @@ class Session final : public train::Checkpointer {
     prelude_.recomputation = describe_recomputation(resolution, config_);
     plan_ = std::move(resolution.plan);
     prelude_.predicted_step_seconds = resolution.predicted_seconds;
+  }
+
+  // Whether the checkpoint's plan was made for the precision that is asked for now.
+  bool keeps_precision() const {
+    const std::string text = from_texts(train::read_manifest(*resume_from_), *resume_from_).config;
+    return parse_config(text, *resume_from_).config.precision == config_.precision;
   }
 
   void tune(PlanningBasis& basis) {
