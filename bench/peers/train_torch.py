@@ -27,6 +27,7 @@ def parse_arguments():
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=6, help="of one measurement")
     parser.add_argument("--channels-last", action="store_true", help="NHWC tensors inside PyTorch")
+    parser.add_argument("--bf16", action="store_true", help="forward and loss under autocast to bfloat16")
     parser.add_argument("--serve", action="store_true", help="answer requests on stdin")
     return parser.parse_args()
 
@@ -56,7 +57,9 @@ class Trainer:
 
     def step(self):
         self.optimiser.zero_grad(set_to_none=True)
-        self.loss(self.net(self.inputs), self.labels).backward()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=ARGUMENTS.bf16):
+            loss = self.loss(self.net(self.inputs), self.labels)
+        loss.backward()
         self.optimiser.step()
 
     def measure(self, seconds):
@@ -74,6 +77,7 @@ def describe(times):
     return {
         "net": ARGUMENTS.net, "batch": batch, "threads": ARGUMENTS.threads,
         "layout": "nhwc" if ARGUMENTS.channels_last else "nchw",
+        "precision": "bf16" if ARGUMENTS.bf16 else "float32",
         "images_per_second": {"median": batch / statistics.median(times), "best": batch / min(times)},
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "steps": len(times), "torch_version": torch.__version__,

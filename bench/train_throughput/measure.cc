@@ -28,6 +28,7 @@ benchkit::StepBenchConfig bench_config(const Case& which, const Options& options
   config.run.model = which.model;
   config.run.data.clear();  // the input and classes are the model's own
   config.run.batch = which.batch;
+  if (which.bf16) config.run.precision = "bf16";
   config.run.optimizer = "momentum";
   config.run.learning_rate = 0.001;
   config.run.momentum = 0.9;

@@ -78,6 +78,20 @@ const std::vector<Case>& cases() {
       {.name = "vgg16-8", .model = "vgg16", .batch = 8, .bar = 1.9, .aim = 2.3, .memory_bar = 0.65},
       {.name = "googlenet-16", .model = "googlenet", .batch = 16, .bar = 1.3, .aim = 1.5, .memory_bar = 0.65},
       {.name = "resnet50-8", .model = "resnet50", .batch = 8, .bar = 1.25, .aim = 1.4, .memory_bar = 0.65},
+      {.name = "googlenet-16-bf16",
+       .model = "googlenet",
+       .batch = 16,
+       .bar = 1.1,
+       .aim = 1.3,
+       .memory_bar = 0.65,
+       .bf16 = true},
+      {.name = "resnet50-8-bf16",
+       .model = "resnet50",
+       .batch = 8,
+       .bar = 1.1,
+       .aim = 1.3,
+       .memory_bar = 0.65,
+       .bf16 = true},
   };
   return all;
 }
@@ -88,7 +102,9 @@ std::string help_text() {
   return Parser().text() +
          "\nA step is forward, cross entropy, backward and SGD (momentum 0.9, weight decay 5e-4 of weights "
          "and\n"
-         "biases), float32, on one fixed synthetic batch. The peer is bench/peers/train_torch.py under\n"
+         "biases) on one fixed synthetic batch, in float32 or, of cases that end in -bf16, with bf16 "
+         "activations and\n"
+         "products on both sides (PyTorch's autocast). The peer is bench/peers/train_torch.py under\n"
          "bench/peers/torch_env.sh, in its better layout and number of threads.\n"
          "\nExample:\n  train_throughput --one lenet5-64 --repetitions 25 --record results.json\n";
 }

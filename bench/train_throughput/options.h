@@ -15,6 +15,7 @@ struct Case {
   double bar = 0;  // images/s over the peer's: at least; 0: none is set
   double aim = 0;
   double memory_bar = 0.35;  // peak memory over the peer's: at most
+  bool bf16 = false;         // the precision of both sides, else float32
 };
 const std::vector<Case>& cases();
 

@@ -20,6 +20,7 @@ std::vector<std::string> command(const Case& which, const PeerSettings& settings
                                "/train_torch.py' --serve --net ", which.model, " --batch ", which.batch,
                                " --threads ", settings.threads);
   if (settings.channels_last) line += " --channels-last";
+  if (which.bf16) line += " --bf16";
   return {"/bin/sh", "-c", line};
 }
 

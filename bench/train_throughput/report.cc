@@ -96,6 +96,7 @@ io::Json to_json(const CaseResult& r) {
   io::Json json = io::Json::object({{"case", r.which.name},
                                     {"model", r.which.model},
                                     {"batch", r.which.batch},
+                                    {"precision", r.which.bf16 ? "bf16" : "float32"},
                                     {"convoy", to_json(r.convoy)},
                                     {"plan", r.plan},
                                     {"flops_per_image", r.flops_per_image},
@@ -120,13 +121,13 @@ io::Json to_json(const CaseResult& r) {
 std::string tables(const std::vector<CaseResult>& results, const Options& options) {
   std::string text = speed_table(results) + "\n" + share_table(results) + "\n" + memory_table(results) + "\n";
   text += fmt::format(
-      "Whole training steps, float32, at most {} threads a side; {} interleaved repetitions of {} s a side. "
+      "Whole training steps, at most {} threads a side; {} interleaved repetitions of {} s a side. "
       "A\n"
       "repetition's sample is batch / median step; a bar holds when the lower end of the interval does. Both "
       "sides\n"
       "decay weights and biases. Shares of time are of a separate, clocked pass. Peak memory is that of a "
       "fresh\n"
-      "process a case.\n",
+      "process a case. Float32, but bf16 where a case says so: PyTorch under its autocast.\n",
       options.threads, options.repetitions, options.seconds);
   if (options.repetitions < 15) text += "Fewer than 15 repetitions: no claim rests on this run.\n";
   return text;
