@@ -165,7 +165,9 @@ class Session final : public train::Checkpointer {
 
   void resolve_plan() {
     if (resume_from_ && !config_.replan && keeps_precision()) {
-      plan_ = from_texts(train::read_manifest(*resume_from_), *resume_from_).plan;
+      const CheckpointTexts texts = from_texts(train::read_manifest(*resume_from_), *resume_from_);
+      plan_ = texts.plan;
+      note_settings_of_another_plan(parse_config(texts.config, *resume_from_).config);
       base::set_thread_count(plan_.threads);
       prelude_.algorithms = describe_algorithms(graph_, plan_);
       if (config_.threads > 0 && config_.threads != plan_.threads)
@@ -188,6 +190,21 @@ class Session final : public train::Checkpointer {
   bool keeps_precision() const {
     const std::string text = from_texts(train::read_manifest(*resume_from_), *resume_from_).config;
     return parse_config(text, *resume_from_).config.precision == config_.precision;
+  }
+
+  // What is asked of the plan and differs from what the kept plan was made for; threads have words of their
+  // own.
+  void note_settings_of_another_plan(const RunConfig& before) {
+    constexpr std::string_view kAsked[] = {"layout",          "kernels",     "conv_algorithm",
+                                           "workspace_limit", "error_limit", "fuse",
+                                           "share_memory",    "recompute",   "memory"};
+    for (const std::string_view name : kAsked) {
+      const Setting& setting = *find_setting(name);
+      if (setting.get(before) != setting.get(config_))
+        prelude_.notes.push_back(base::str("keeping the checkpoint's plan, made for ", name, " ",
+                                           setting.get(before), "; --replan makes one for ",
+                                           setting.get(config_)));
+    }
   }
 
   void tune(PlanningBasis& basis) {

@@ -129,13 +129,16 @@ TEST(Training, NotesWhatAResumedRunChanges) {
   resolved.config.resume = "auto";
   resolved.config.epochs = 4;
   resolved.config.learning_rate = 0.01;
+  resolved.config.memory = 1 << 20;
   Prelude prelude;
   train_quietly(resolved, {.on_start = [&](const Prelude& p) { prelude = p; }});
   std::string notes;
   for (const std::string& note : prelude.notes) notes += note + "\n";
   EXPECT_NE(notes.find("learning_rate was 0.02 and is 0.01"), std::string::npos) << notes;
   EXPECT_NE(notes.find("epochs was 3 and is 4"), std::string::npos) << notes;
+  EXPECT_NE(notes.find("made for memory 0; --replan makes one for 1M"), std::string::npos) << notes;
   EXPECT_EQ(notes.find("batch was"), std::string::npos) << notes;
+  EXPECT_EQ(notes.find("made for layout"), std::string::npos) << notes;
 }
 
 TEST(Training, RefusesADirectoryThatHoldsARun) {
