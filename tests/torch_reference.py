@@ -30,21 +30,8 @@ except ImportError as error:
     print(f"torch_reference.py: {error} (Debian: python3-torch python3-numpy)", file=sys.stderr)
     sys.exit(77)
 
-
-def read_safetensors(path):
-    """{name: float32 array}. The format: u64 length of a JSON header, the header, the raw tensors."""
-    data = path.read_bytes()
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8:8 + length])
-    arrays = {}
-    for name, entry in header.items():
-        if name == "__metadata__":
-            continue
-        if entry["dtype"] != "F32":
-            raise ValueError(f"{path}: {name} is {entry['dtype']}, not F32")
-        begin, end = (8 + length + offset for offset in entry["data_offsets"])
-        arrays[name] = np.frombuffer(data[begin:end], "<f4").reshape(entry["shape"])
-    return arrays
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "bench" / "peers"))
+from safetensors_file import read_safetensors  # noqa: E402
 
 
 def lenet5(p, x):

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Trains a network of torch_nets.py on batches that its caller hands over, one after the other.
 
-    bench/peers/learn_torch.py FOLDER --depth 20 --classes 10 --threads 2 --momentum 0.9 --weight-decay 5e-4
+    bench/peers/learn_torch.py FOLDER --depth 20 --classes 10 --shape 3x32x32 --momentum 0.9 --weight-decay 5e-4
 
 trains the residual net for CIFAR-10 of that depth. FOLDER holds weights.safetensors, the values to begin with in graph
 order, and batch.bin, which the caller writes anew before each line on stdin:
@@ -38,20 +38,8 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
+from safetensors_file import read_safetensors  # noqa: E402
 from torch_nets import make_cifar_resnet  # noqa: E402
-
-
-def read_safetensors(path):
-    """The float32 arrays of the file, in its order."""
-    data = path.read_bytes()
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8:8 + length])
-    header.pop("__metadata__", None)
-    arrays = []
-    for entry in sorted(header.values(), key=lambda entry: entry["data_offsets"]):
-        begin, end = (8 + length + offset for offset in entry["data_offsets"])
-        arrays.append(np.frombuffer(data[begin:end], "<f4").reshape(entry["shape"]))
-    return arrays
 
 
 def load(net, arrays):
@@ -71,7 +59,7 @@ class Learner:
 
     def __init__(self):
         self.net = make_cifar_resnet(ARGUMENTS.depth, ARGUMENTS.classes)
-        load(self.net, read_safetensors(ARGUMENTS.folder / "weights.safetensors"))
+        load(self.net, list(read_safetensors(ARGUMENTS.folder / "weights.safetensors").values()))
         weights = [p for p in self.net.parameters() if p.dim() > 1]
         others = [p for p in self.net.parameters() if p.dim() <= 1]
         self.optimiser = torch.optim.SGD([{"params": weights, "weight_decay": ARGUMENTS.weight_decay},

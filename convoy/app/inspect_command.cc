@@ -60,7 +60,7 @@ Command inspect_command() {
   static constexpr std::string_view kSettings[] = {
       "model.",  "data",   "data_dir",     "image_size",     "batch",           "optimizer",
       "threads", "layout", "kernels",      "conv_algorithm", "workspace_limit", "error_limit",
-      "tune",    "fuse",   "share_memory", "recompute",      "memory"};
+      "tune",    "fuse",   "share_memory", "recompute",      "memory",          "precision"};
   return {.name = "inspect",
           .summary = "print a model: layers, shapes, work, training memory, plan and program",
           .arguments = "[MODEL]",

@@ -223,8 +223,8 @@ Command tune_command() {
       {"quiet", "", "no progress"},
   };
   static constexpr std::string_view kSettings[] = {
-      "model.", "data",    "data_dir",       "image_size",      "batch",      "threads",
-      "layout", "kernels", "conv_algorithm", "workspace_limit", "error_limit"};
+      "model.", "data",    "data_dir",       "image_size",      "batch",       "threads",
+      "layout", "kernels", "conv_algorithm", "workspace_limit", "error_limit", "precision"};
   return {.name = "tune",
           .summary = "time the convolution algorithms of a model and keep the times for its plans",
           .arguments = "[MODEL]",

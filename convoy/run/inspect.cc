@@ -81,8 +81,8 @@ InspectReport inspect(const RunConfig& config) {
   const auto rule = require(optim::make_update_rule(config.optimizer, update_config(config)));
   const PlanningBasis basis(config);
   const plan::Resolution resolution = choose_plan(graph, config, basis);
-  const plan::StepConfig step = {.mode = plan::StepConfig::Mode::gradient, .batch = config.batch};
-  const plan::Program program = require(plan::lower(graph, resolution.plan, step, kernels::catalog()));
+  const plan::Program program =
+      require(plan::lower(graph, resolution.plan, training_step(config), kernels::catalog()));
   const plan::Estimate estimate =
       plan::estimate(program, basis.costs(resolution.plan.threads), kernels::catalog());
 

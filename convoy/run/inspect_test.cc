@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "convoy/base/error.h"
+#include "convoy/kernels/bf16.h"
 #include "convoy/run/assemble.h"
 
 namespace convoy::run {
@@ -93,6 +94,19 @@ TEST(Inspect, MeetsAMemoryLimitByRecomputation) {
   EXPECT_THROW(inspect(config), base::UsageError);
   config.memory = 0;
   EXPECT_LT(inspect(config).memory.total(), open.memory.total());
+}
+
+TEST(Inspect, ShowsThePlanInTheTrainingsPrecision) {
+  RunConfig config = lenet(64);
+  config.precision = "bf16";
+  config.kernels = "conv1=onednn";
+  if (!kernels::check_bf16_products()) {
+    EXPECT_THROW(inspect(config), base::UsageError);
+    return;
+  }
+  const InspectReport report = inspect(config);
+  EXPECT_NE(report.plan_text.find("/bf16"), std::string::npos) << report.plan_text;
+  EXPECT_NE(report.program_text.find(" bf16 "), std::string::npos) << report.program_text;
 }
 
 TEST(Inspect, TakesTheShapeOfTheData) {
